@@ -1,0 +1,318 @@
+import { cacheClassNames, cacheOutcomes } from "./cache-classes.ts";
+import { shadowTtlLabels } from "./shadow-curve.ts";
+
+/**
+ * Every metric of MeStore: the only place where a name, unit, label or bucket is written. Names are
+ * those that a Prometheus sees. HTTP, database and process metrics follow the OpenTelemetry and
+ * Prometheus conventions, with the unit in the name; our own begin with `mestore_`.
+ */
+
+/** Histogram edges in seconds, one at every threshold of the SLA. */
+export const durationBucketsSeconds = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.016, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5,
+  10,
+] as const;
+
+/**
+ * How a label is bounded: the values it can take, or `bounded` where the program itself lists them
+ * (route templates, statement names). Never ids, queries or keys.
+ */
+export type LabelValues = readonly string[] | "bounded";
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly unit: "seconds" | "bytes" | "cores" | "ratio" | "1";
+  readonly help: string;
+  readonly labels: Readonly<Record<string, LabelValues>>;
+  readonly buckets?: readonly number[];
+}
+
+const classLabel = { class: cacheClassNames } as const;
+const shadowLabels = { class: cacheClassNames, ttl_seconds: shadowTtlLabels } as const;
+
+export const queryClasses = ["simple", "complex", "aggregation"] as const;
+export type QueryClass = (typeof queryClasses)[number];
+
+export const knobs = ["ttl", "pool", "scaling"] as const;
+export type Knob = (typeof knobs)[number];
+
+export const serviceMetrics = {
+  requestDuration: {
+    name: "http_server_request_duration_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time from a storefront request's arrival to its answer, by route template; probes and the performance API are not counted.",
+    labels: {
+      http_request_method: "bounded",
+      http_route: "bounded",
+      http_response_status_code: "bounded",
+    },
+    buckets: durationBucketsSeconds,
+  },
+  activeRequests: {
+    name: "http_server_active_requests",
+    kind: "gauge",
+    unit: "1",
+    help: "Requests in flight.",
+    labels: {},
+  },
+  queryDuration: {
+    name: "db_client_operation_duration_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of a SQL statement as the service sees it, by statement name and query class.",
+    labels: { db_operation_name: "bounded", mestore_query_class: queryClasses },
+    buckets: durationBucketsSeconds,
+  },
+  queryErrors: {
+    name: "mestore_database_errors_total",
+    kind: "counter",
+    unit: "1",
+    help: "SQL statements that failed, by query class.",
+    labels: { mestore_query_class: queryClasses },
+  },
+  cacheLookups: {
+    name: "mestore_cache_lookups_total",
+    kind: "counter",
+    unit: "1",
+    help: "Look-ups by outcome. Hit rate = hit / (hit + stale + coalesced + miss).",
+    labels: { class: cacheClassNames, outcome: cacheOutcomes },
+  },
+  cacheLayerHits: {
+    name: "mestore_cache_layer_hits_total",
+    kind: "counter",
+    unit: "1",
+    help: "Answers that came from a layer (fresh, stale and negative): l1 in the process, l2 in Redis.",
+    labels: { class: cacheClassNames, layer: ["l1", "l2"] },
+  },
+  cacheErrors: {
+    name: "mestore_cache_errors_total",
+    kind: "counter",
+    unit: "1",
+    help: "Operations on the shared layer that failed or timed out; the request went on without it.",
+    labels: { class: cacheClassNames, operation: ["get", "set"] },
+  },
+  cacheOperationDuration: {
+    name: "mestore_cache_operation_duration_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one operation on the shared layer.",
+    labels: { class: cacheClassNames, operation: ["get", "set"] },
+    buckets: durationBucketsSeconds,
+  },
+  cacheEntries: {
+    name: "mestore_cache_l1_entries",
+    kind: "gauge",
+    unit: "1",
+    help: "Entries in the process's own layer.",
+    labels: classLabel,
+  },
+  cacheBytes: {
+    name: "mestore_cache_l1_bytes",
+    kind: "gauge",
+    unit: "bytes",
+    help: "Bytes in the process's own layer.",
+    labels: classLabel,
+  },
+  cacheTtl: {
+    name: "mestore_cache_ttl_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "TTL in force.",
+    labels: classLabel,
+  },
+  shadowMisses: {
+    name: "mestore_cache_shadow_misses_total",
+    kind: "counter",
+    unit: "1",
+    help: "Shadow curve: look-ups that would have missed at this TTL, estimated from a sample of keys.",
+    labels: shadowLabels,
+  },
+  shadowStale: {
+    name: "mestore_cache_shadow_stale_total",
+    kind: "counter",
+    unit: "1",
+    help: "Shadow curve: hits at this TTL that would have served content changed since it was loaded.",
+    labels: shadowLabels,
+  },
+  shadowBytes: {
+    name: "mestore_cache_shadow_bytes",
+    kind: "gauge",
+    unit: "bytes",
+    help: "Shadow curve: bytes that would be resident at this TTL, estimated from the sample.",
+    labels: shadowLabels,
+  },
+  shadowLookups: {
+    name: "mestore_cache_shadow_lookups_total",
+    kind: "counter",
+    unit: "1",
+    help: "All look-ups that the shadow curve is a share of.",
+    labels: classLabel,
+  },
+  shadowSampled: {
+    name: "mestore_cache_shadow_sampled_total",
+    kind: "counter",
+    unit: "1",
+    help: "Look-ups whose key was in the sample.",
+    labels: classLabel,
+  },
+  shadowObserved: {
+    name: "mestore_cache_shadow_observed_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "How long the sample in use has observed; a point at TTL T is valid after 2 T.",
+    labels: classLabel,
+  },
+  refillsChanged: {
+    name: "mestore_cache_refills_changed_total",
+    kind: "counter",
+    unit: "1",
+    help: "Refills whose content differed from what they replaced though no invalidation had touched it.",
+    labels: classLabel,
+  },
+  refillChangedHits: {
+    name: "mestore_cache_refill_changed_hits_total",
+    kind: "counter",
+    unit: "1",
+    help: "Sum over refills of (hits the replaced entry had served) x (1 if the content changed).",
+    labels: classLabel,
+  },
+  refillAgeHits: {
+    name: "mestore_cache_refill_age_hits_seconds_total",
+    kind: "counter",
+    unit: "seconds",
+    help: "Sum over refills of (hits the replaced entry had served) x (its age).",
+    labels: classLabel,
+  },
+  storeUp: {
+    name: "mestore_cache_store_up",
+    kind: "gauge",
+    unit: "1",
+    help: "1 while the shared layer answers, 0 while the breaker is open.",
+    labels: {},
+  },
+  storeMemoryUsed: {
+    name: "mestore_cache_store_memory_bytes",
+    kind: "gauge",
+    unit: "bytes",
+    help: "used_memory of the shared layer.",
+    labels: {},
+  },
+  storeMemoryLimit: {
+    name: "mestore_cache_store_memory_limit_bytes",
+    kind: "gauge",
+    unit: "bytes",
+    help: "maxmemory of the shared layer; 0 where it is unknown or unlimited.",
+    labels: {},
+  },
+  storeEvictionPolicy: {
+    name: "mestore_cache_store_evicts",
+    kind: "gauge",
+    unit: "1",
+    help: "1 if the shared layer evicts entries when it is full, 0 if it refuses writes (noeviction).",
+    labels: {},
+  },
+  storeEvictions: {
+    name: "mestore_cache_store_evictions_total",
+    kind: "counter",
+    unit: "1",
+    help: "evicted_keys of the shared layer.",
+    labels: {},
+  },
+  tuningRevision: {
+    name: "mestore_tuning_revision",
+    kind: "gauge",
+    unit: "1",
+    help: "Revision of the tuning document in force; 0 before the first.",
+    labels: {},
+  },
+  tuningRejected: {
+    name: "mestore_tuning_rejected_total",
+    kind: "counter",
+    unit: "1",
+    help: "Tuning documents refused; the last good one stayed in force.",
+    labels: {},
+  },
+  collectedAt: {
+    name: "mestore_metrics_collected_timestamp_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "Unix time at which these figures were read, so that a stale copy can be told.",
+    labels: {},
+  },
+  processCpu: {
+    name: "process_cpu_seconds_total",
+    kind: "counter",
+    unit: "seconds",
+    help: "User and system CPU time.",
+    labels: {},
+  },
+  processMemory: {
+    name: "process_resident_memory_bytes",
+    kind: "gauge",
+    unit: "bytes",
+    help: "Resident memory.",
+    labels: {},
+  },
+  processStart: {
+    name: "process_start_time_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "Unix time at which the process started.",
+    labels: {},
+  },
+  eventLoopLag: {
+    name: "mestore_event_loop_lag_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "How late a timer fired, the largest of the last second.",
+    labels: {},
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export const operatorMetrics = {
+  reconciles: {
+    name: "mestore_operator_reconciles_total",
+    kind: "counter",
+    unit: "1",
+    help: "Passes of the control loop, by outcome.",
+    labels: { outcome: ["ok", "held", "failed"] },
+  },
+  reconcileDuration: {
+    name: "mestore_operator_reconcile_duration_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one pass of the control loop.",
+    labels: {},
+    buckets: durationBucketsSeconds,
+  },
+  decisions: {
+    name: "mestore_operator_decisions_total",
+    kind: "counter",
+    unit: "1",
+    help: "Decisions by knob and what became of them.",
+    labels: {
+      knob: knobs,
+      verdict: ["applied", "recommended", "verified", "unverified", "rolled_back"],
+    },
+  },
+  metricsAvailable: {
+    name: "mestore_operator_metrics_available",
+    kind: "gauge",
+    unit: "1",
+    help: "1 while the observation is trusted, 0 while it is rejected and the loop holds.",
+    labels: {},
+  },
+  profilesInvalid: {
+    name: "mestore_operator_profiles_invalid",
+    kind: "gauge",
+    unit: "1",
+    help: "Profiles whose newest text was refused; the last good one stays in force.",
+    labels: {},
+  },
+  collectedAt: serviceMetrics.collectedAt,
+  processCpu: serviceMetrics.processCpu,
+  processMemory: serviceMetrics.processMemory,
+  processStart: serviceMetrics.processStart,
+} as const satisfies Record<string, MetricDefinition>;
