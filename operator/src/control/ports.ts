@@ -55,6 +55,10 @@ export interface TuningDelivery {
 
 /** Where status and the loop's memory live, so that both survive a restart. */
 export interface StatusStore<Status, Memory> {
-  load(key: string): Promise<{ readonly status: Status; readonly memory: Memory } | null>;
+  /** What was last saved; null what was never saved or cannot be read, and the loop starts it afresh. */
+  load(key: string): Promise<{ readonly status: Status | null; readonly memory: Memory | null }>;
+  /** Resolves once both would survive a crash. */
   save(key: string, status: Status, memory: Memory): Promise<void>;
+  /** The profile is gone. Its memory may stay: an editor replaces a file by removing it first. */
+  remove(key: string): Promise<void>;
 }

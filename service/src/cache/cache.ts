@@ -37,6 +37,11 @@ export interface CacheClassStatus {
 /** The multi-layer cache as the rest of the service sees it. */
 export interface PageCache {
   /**
+   * The answer where this process holds a fresh copy (a remembered negative too), without a promise:
+   * counted as the look-up that it is. Null: nothing was counted; `page` answers.
+   */
+  fromL1(cacheClass: CacheClass, key: string): PageAnswer | null;
+  /**
    * Answers `key` from a layer, or by `load`, once for all callers that wait for it. A failure of
    * the shared layer is never an error here; a failure of `load` is, unless a stale page may stand in.
    */
@@ -44,5 +49,6 @@ export interface PageCache {
   /** Puts TTLs in force now, for old entries too. Classes that are absent keep theirs. */
   applyTtls(ttlSeconds: Partial<Readonly<Record<CacheClass, number>>>): void;
   status(): readonly CacheClassStatus[];
+  /** Closes the shared layer too. Look-ups go on without it. */
   close(): Promise<void>;
 }

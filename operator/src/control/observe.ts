@@ -1,0 +1,206 @@
+import { serviceMetrics } from "@mestore/contract/metrics";
+import { latestSeries, type MetricWindow } from "@mestore/contract/samples";
+import type { Objective } from "@mestore/contract/sla";
+import {
+  curveSuffices,
+  growingWindows,
+  judgeObjective,
+  type Judgement,
+  rateSuffices,
+  readBytesPerHit,
+  readRateSample,
+  readShadowWindow,
+  readSlice,
+  readStoreMemory,
+  readTtlInForce,
+  readUpdateSample,
+  updatesSuffice,
+} from "@mestore/laws/observation";
+import type { Timing } from "@mestore/laws/timing";
+import type { TtlClassObservation, TtlMemory, TtlObservation } from "@mestore/laws/ttl";
+import { lastChangeSeconds } from "@mestore/laws/ttl-memory";
+import type { Slice } from "@mestore/laws/verify";
+import type { LoopMemory } from "./memory.ts";
+import type { MetricsSource } from "./ports.ts";
+import { createWindowReader, type Rejection, type WindowReader } from "./window-reader.ts";
+
+/** What one pass saw. */
+export interface Seen {
+  readonly ok: true;
+  /** TTLs that the service exports, of the classes asked for. */
+  readonly ttlInForce: Readonly<Record<string, number>>;
+  /** Revision of the tuning document that it runs; 0 before the first. */
+  readonly revision: number;
+  /** Start of the service's process; null where it does not say. */
+  readonly processStartSeconds: number | null;
+  /** Whether that is another process than the one remembered. */
+  readonly restarted: boolean;
+  readonly ttl: TtlObservation;
+  readonly judgements: readonly Judgement[];
+  /** The slice that ended with this pass; null between slices. */
+  readonly slice: Slice | null;
+}
+
+export type Observation = Seen | Rejection;
+
+export interface ObservationRequest {
+  /** Names of the cache classes. */
+  readonly classes: readonly string[];
+  readonly objectives: readonly Objective[];
+  /** Latency above which a request of a slice is slow; an edge of the histogram. */
+  readonly slowEdgeSeconds: number;
+  /** Length at which windows of objectives begin to grow, already divided by the time scale. */
+  readonly windowSeconds: number;
+  readonly memory: Pick<LoopMemory, "ttl" | "slices" | "changesAtSeconds" | "processStartSeconds">;
+  readonly timing: Timing;
+}
+
+/** A slice that a gap made shorter than this share of its length is left out. */
+const leastSliceShare = 0.8;
+
+/** A start time that differs by less is the same process: exporters compute it from an uptime. */
+const sameStartSeconds = 1;
+
+/**
+ * Reads everything that one pass looks at. One reading that is rejected rejects them all. Windows of
+ * the laws end now and begin after the last taint, that of a measured rate also after the last
+ * change of that TTL; slices, objectives and memory pressure see every sample.
+ */
+export async function observe(
+  source: MetricsSource,
+  request: ObservationRequest,
+  nowSeconds: number,
+): Promise<Observation> {
+  const { memory, timing } = request;
+  const reader = createWindowReader(source);
+  const latest = await reader.read(timing.scrapeSeconds);
+
+  const processStartSeconds = gauge(latest, serviceMetrics.processStart.name);
+  const restarted = isRestart(memory.processStartSeconds, processStartSeconds);
+  const lastChange = restarted ? nowSeconds : Math.max(...memory.changesAtSeconds, -Infinity);
+  const untaintedSeconds = nowSeconds - lastChange - timing.taintSeconds;
+
+  const ttlInForce: Record<string, number> = {};
+  const classes: Record<string, TtlClassObservation> = {};
+  for (const name of request.classes) {
+    const ttlSeconds = readTtlInForce(latest, name);
+    if (ttlSeconds === null) continue;
+    ttlInForce[name] = ttlSeconds;
+    const standing = standingSeconds(memory.ttl, name, ttlSeconds, nowSeconds, timing);
+    classes[name] = await observeClass(reader, timing, {
+      name,
+      ttlSeconds,
+      rateSeconds: Math.min(untaintedSeconds, standing),
+      curveSeconds: untaintedSeconds,
+    });
+  }
+
+  const judgements: Judgement[] = [];
+  for (const objective of request.objectives) {
+    const windows = growingWindows(request.windowSeconds, timing);
+    const judge = (window: MetricWindow) => judgeObjective(objective, window);
+    judgements.push(judge(await reader.grow(windows, (window) => hasSamples(judge(window)))));
+  }
+
+  const store = readStoreMemory(await reader.read(timing.ttlPeriodSeconds));
+  const slice = await observeSlice(reader, request, nowSeconds);
+  return (
+    reader.rejection() ?? {
+      ok: true,
+      ttlInForce,
+      revision: gauge(latest, serviceMetrics.tuningRevision.name) ?? 0,
+      processStartSeconds,
+      restarted,
+      ttl: { classes, store },
+      judgements,
+      slice,
+    }
+  );
+}
+
+async function observeClass(
+  reader: WindowReader,
+  timing: Timing,
+  of: {
+    readonly name: string;
+    readonly ttlSeconds: number;
+    /** How far back the windows of the measured rate and of the curve may reach. */
+    readonly rateSeconds: number;
+    readonly curveSeconds: number;
+  },
+): Promise<TtlClassObservation> {
+  const { name, ttlSeconds } = of;
+  const growUpTo = (seconds: number, suffices: (window: MetricWindow) => boolean) => {
+    const longest = Math.min(seconds, timing.longestWindowSeconds);
+    const shorter = growingWindows(timing.sliceSeconds, timing).filter((one) => one < longest);
+    return reader.grow([...shorter, longest], suffices);
+  };
+  const measured =
+    of.rateSeconds <= 0
+      ? null
+      : await growUpTo(of.rateSeconds, (window) => {
+          const sample = readRateSample(window, name);
+          return sample !== null && rateSuffices(sample, ttlSeconds, timing);
+        });
+  const curve =
+    of.curveSeconds <= 0
+      ? null
+      : await growUpTo(of.curveSeconds, (window) => {
+          const seen = readShadowWindow(window, name);
+          return seen !== null && curveSuffices(seen, ttlSeconds);
+        });
+  // Each refill counts with its own hits and age, so that a change of TTL does not distort them.
+  const refills = await growUpTo(timing.sixHoursSeconds, (window) => {
+    const sample = readUpdateSample(window, name);
+    return sample !== null && updatesSuffice(sample, timing);
+  });
+  return {
+    ttlSeconds,
+    measured: measured === null ? null : readRateSample(measured, name),
+    curve: curve === null ? null : readShadowWindow(curve, name),
+    updates: readUpdateSample(refills, name),
+    bytesPerHit: readBytesPerHit(refills, name),
+  };
+}
+
+/** For how long the TTL has stood without a taint: all that a measured rate may look back on. */
+function standingSeconds(
+  memory: TtlMemory,
+  name: string,
+  ttlSeconds: number,
+  nowSeconds: number,
+  timing: Timing,
+): number {
+  const known = memory.classes[name];
+  if (known === undefined || known.ttlSeconds !== ttlSeconds) return 0;
+  const changed = lastChangeSeconds(known);
+  return changed === null
+    ? nowSeconds - known.firstSeenSeconds
+    : nowSeconds - changed - timing.taintSeconds;
+}
+
+async function observeSlice(
+  reader: WindowReader,
+  { memory, timing, slowEdgeSeconds }: ObservationRequest,
+  nowSeconds: number,
+): Promise<Slice | null> {
+  const sinceLast = nowSeconds - (memory.slices.at(-1)?.atSeconds ?? -Infinity);
+  if (sinceLast < timing.sliceSeconds - timing.scrapeSeconds / 2) return null;
+  // After a gap the slice is the last of its length, so that none is stretched over the gap.
+  const seconds = sinceLast < 2 * timing.sliceSeconds ? sinceLast : timing.sliceSeconds;
+  const slice = readSlice(await reader.read(seconds), slowEdgeSeconds);
+  return slice !== null && slice.seconds >= leastSliceShare * timing.sliceSeconds ? slice : null;
+}
+
+/** Too few samples make the window grow; a verdict that is too close does not. */
+function hasSamples({ reason }: Judgement): boolean {
+  return reason !== "NoSamples" && reason !== "TooFewSamples";
+}
+
+function isRestart(before: number | null, now: number | null): boolean {
+  return before !== null && now !== null && Math.abs(now - before) > sameStartSeconds;
+}
+
+function gauge(window: MetricWindow, name: string): number | null {
+  return latestSeries(window, { metric: name })[0]?.value ?? null;
+}

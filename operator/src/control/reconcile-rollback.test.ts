@@ -1,0 +1,133 @@
+import { expect, test } from "bun:test";
+import { profileText, runUntilVerifying, withLoop } from "../../test/loop-bench.ts";
+
+test("a regression restores exactly the previous values, tells why, and bars the direction", () =>
+  withLoop(async (bench) => {
+    bench.service.slowShare = (ttl) => (ttl > 15 && ttl < 1000 ? 0.1 : 0.01);
+    await bench.runUntil(
+      () => bench.decisions.some(({ verdict }) => verdict === "RolledBack"),
+      300,
+    );
+    const [before, bad, restored] = bench.written.slice(-3);
+    expect(bad?.ttlSeconds).toEqual({ product: 20 });
+    expect(restored?.ttlSeconds).toEqual(before?.ttlSeconds ?? {});
+    expect(restored).toMatchObject({
+      revision: 4,
+      reason: expect.stringContaining("LatencyRegression"),
+    });
+    await bench.run(2);
+    expect(bench.service.ttlSeconds).toBe(10);
+    const { decisions } = await bench.status();
+    expect(decisions[0]).toMatchObject({ from: "20", to: "10", reason: "LatencyRegression" });
+    expect(decisions[1]).toMatchObject({ from: "10", to: "20", verdict: "RolledBack" });
+    const moves = bench.written.length;
+    await bench.run(bench.timing.barSeconds - 10);
+    expect(bench.written).toHaveLength(moves);
+    expect(bench.log.some(({ reason }) => reason === "DirectionBarred")).toBeTrue();
+  }));
+
+test("errors roll back too", () =>
+  withLoop(async (bench) => {
+    bench.service.errorShare = (ttl) => (ttl > 15 && ttl < 1000 ? 0.01 : 0);
+    await bench.runUntil(
+      () => bench.decisions.some(({ verdict }) => verdict === "RolledBack"),
+      300,
+    );
+    expect(bench.decisions.at(-1)?.reason).toBe("ErrorRegression");
+    expect(bench.written.at(-1)?.ttlSeconds).toEqual({ product: 10 });
+  }));
+
+test("a revision that is never taken up is withdrawn, and Stalled says so until it is", () =>
+  withLoop(async (bench) => {
+    await bench.run(20);
+    bench.service.adopts = false;
+    await bench.runUntil(() => bench.written.length === 2, 120);
+    const at = bench.clock.nowSeconds();
+    await bench.runUntil(() => bench.written.length === 3, 60);
+    expect(bench.clock.nowSeconds() - at).toBeCloseTo(bench.timing.adoptionSeconds, -0.5);
+    expect(bench.written[2]?.ttlSeconds).toEqual({ product: 5 });
+    expect(bench.decisions.at(-1)).toMatchObject({
+      verdict: "Withdrawn",
+      reason: "RevisionNotAdopted",
+      from: 5,
+      to: 10,
+    });
+    await bench.run(60);
+    expect(await bench.condition("Stalled")).toBe("True RevisionNotAdopted");
+    expect(bench.written).toHaveLength(3);
+    bench.service.adopts = true;
+    await bench.run(3);
+    expect(await bench.condition("Stalled")).toBe("False Working");
+    await bench.run(120);
+    expect(bench.service.ttlSeconds).toBeGreaterThan(5);
+  }));
+
+test("metrics that stay away after a change: rolled back as VerificationImpossible", () =>
+  withLoop(async (bench) => {
+    const bad = await runUntilVerifying(bench);
+    const before = bench.written.at(-2);
+    bench.service.fault = "timeout";
+    const { verifyUntil } = (await bench.status()).inFlight ?? {};
+    await bench.runUntil(() => bench.written.at(-1) !== bad, 300);
+    expect(bench.written.at(-1)?.ttlSeconds).toEqual(before?.ttlSeconds ?? {});
+    expect(bench.decisions.at(-1)?.reason).toBe("VerificationImpossible");
+    const late = bench.clock.nowSeconds() - Date.parse(verifyUntil ?? "") / 1000;
+    expect(late).toBeGreaterThanOrEqual(bench.timing.metricsLostSeconds - 1);
+  }));
+
+test("killed between apply and verify: the verdict comes all the same, by the baseline of before", () =>
+  withLoop(async (bench) => {
+    bench.service.slowShare = (ttl) => (ttl > 7 && ttl < 1000 ? 0.1 : 0.01);
+    const bad = await runUntilVerifying(bench);
+    const { inFlight } = await bench.status();
+    bench.crash();
+    await bench.run(1);
+    expect((await bench.status()).inFlight).toMatchObject({
+      revision: bad.revision,
+      baselineRequests: inFlight?.baselineRequests ?? 0,
+    });
+    await bench.runUntil(
+      () => bench.decisions.some(({ verdict }) => verdict === "RolledBack"),
+      120,
+    );
+    expect(bench.written.at(-1)?.ttlSeconds).toEqual({ product: 5 });
+    expect(bench.written).toHaveLength(3);
+  }));
+
+test("killed between saving and writing: nothing is applied twice and nothing is lost", () =>
+  withLoop(async (bench) => {
+    await bench.run(20);
+    bench.failNextWrite();
+    await bench.runUntil(() => bench.log.some(({ level }) => level === "error"), 120);
+    bench.crash();
+    await bench.run(1);
+    expect((await bench.status()).inFlight).toBeUndefined();
+    expect((await bench.status()).decisions[0]).toMatchObject({ to: "10", verdict: "Withdrawn" });
+    await bench.run(150);
+    expect(bench.written.map(({ revision }) => revision)).toEqual(
+      bench.written.map((_, index) => index + 1),
+    );
+  }));
+
+test("with rollbackPolicy Disabled a regression is told and kept", () =>
+  withLoop(async (bench) => {
+    await bench.setProfile(profileText({ guardrails: { rollbackPolicy: "Disabled" } }));
+    bench.service.slowShare = (ttl) => (ttl > 15 && ttl < 1000 ? 0.1 : 0.01);
+    await bench.runUntil(() => bench.decisions.some(({ verdict }) => verdict === "Kept"), 300);
+    expect(bench.service.ttlSeconds).toBe(20);
+    await bench.run(60);
+    expect(bench.service.ttlSeconds).toBe(20);
+  }));
+
+test("requests that double in the meantime: kept as Unverified, and no further move that way for a while", () =>
+  withLoop(async (bench) => {
+    await runUntilVerifying(bench);
+    bench.service.rate = 900;
+    await bench.runUntil(
+      () => bench.decisions.some(({ verdict }) => verdict === "Unverified"),
+      300,
+    );
+    const moves = bench.written.length;
+    await bench.run(bench.timing.unverifiedRestSeconds - 10);
+    expect(bench.written).toHaveLength(moves);
+  }));

@@ -1,0 +1,115 @@
+import type { FieldFault } from "@mestore/contract/fault";
+import type { Objective } from "@mestore/contract/sla";
+import type { Judgement } from "@mestore/laws/observation";
+import { updateConditions } from "../profile/conditions.ts";
+import { formatFigure, type ObjectivesInForce } from "../profile/objectives.ts";
+import { listTtls, type ProfileStatus } from "../profile/status.ts";
+import type { LoopMemory } from "./memory.ts";
+import { type JudgedObjective, planConditions } from "./report-conditions.ts";
+import { type PassContext, timeOf } from "./step.ts";
+
+export interface Report {
+  /** Null: no profile is in force, or another one has its target. */
+  readonly context: PassContext | null;
+  readonly objectives: ObjectivesInForce;
+  readonly memory: LoopMemory;
+  /** Of the newest text, which is then not the one in force. */
+  readonly faults: readonly FieldFault[];
+  /** The profile that has the target. */
+  readonly claimedBy: string | null;
+  readonly previous: ProfileStatus;
+  readonly nowSeconds: number;
+}
+
+/** The status that one pass leaves behind. */
+export function planStatus(report: Report): ProfileStatus {
+  const { context, memory, previous, nowSeconds } = report;
+  const judged = judgeObjectives(report);
+  const states = planConditions(report, judged);
+  const { change, recommended } = memory;
+  const inFlight = change?.inFlight;
+  const names = Object.keys(recommended);
+  return {
+    observedGeneration: memory.generation,
+    conditions: updateConditions(previous.conditions, states, memory.generation, nowSeconds),
+    objectives: judged.map(({ name, target, current, met }) => ({
+      name,
+      target,
+      ...(current === null ? {} : { current }),
+      met,
+    })),
+    ...tuning(context, previous),
+    ...(names.length === 0
+      ? {}
+      : {
+          recommendation: {
+            ttlSeconds: listTtls(
+              Object.fromEntries(names.map((name) => [name, recommended[name]?.toSeconds ?? 0])),
+            ),
+            reason: names.map((name) => `${name}: ${recommended[name]?.reason}`).join(", "),
+          },
+        }),
+    ...(inFlight === undefined
+      ? {}
+      : {
+          inFlight: {
+            knob: inFlight.knob,
+            revision: inFlight.revision,
+            from: listTtls(inFlight.from),
+            to: listTtls(inFlight.to),
+            since: timeOf(inFlight.sinceSeconds),
+            ...(inFlight.verifyUntilSeconds === null
+              ? {}
+              : { verifyUntil: timeOf(inFlight.verifyUntilSeconds) }),
+            baselineRequests: Math.round(
+              inFlight.baseline.reduce((sum, { requests }) => sum + requests, 0),
+            ),
+          },
+        }),
+    decisions: [...memory.decisions],
+  };
+}
+
+function tuning(
+  context: PassContext | null,
+  previous: ProfileStatus,
+): Pick<ProfileStatus, "tuning"> {
+  if (context?.observation.ok !== true)
+    return previous.tuning === undefined ? {} : { tuning: previous.tuning };
+  const { revision, ttlInForce } = context.observation;
+  return { tuning: { revision, ttlSeconds: listTtls(ttlInForce) } };
+}
+
+/** An objective too close to call keeps its last verdict, so that noise makes no flips. */
+function judgeObjectives({ context, objectives, memory }: Report): readonly JudgedObjective[] {
+  if (context === null) return [];
+  const seen = context.observation.ok ? context.observation.judgements : [];
+  const judged = objectives.judged.map((objective): JudgedObjective => {
+    const judgement = seen.find(({ name }) => name === objective.name);
+    const current = judgement?.current ?? null;
+    return {
+      name: objective.name,
+      target: formatFigure(objective.target, objective.unit),
+      current: current === null ? null : formatFigure(current, objective.unit),
+      met: metOf(objective, judgement, memory),
+    };
+  });
+  const queries = objectives.queries.map(({ name, target }): JudgedObjective => ({
+    name,
+    target: formatFigure(target, "ratio"),
+    current: null,
+    met: "Unknown",
+  }));
+  return [...judged, ...queries];
+}
+
+function metOf(
+  { name }: Objective,
+  judgement: Judgement | undefined,
+  memory: LoopMemory,
+): JudgedObjective["met"] {
+  if (judgement === undefined) return "Unknown";
+  const verdict = judgement.reason === "TooClose" ? memory.verdicts[name] : judgement.verdict;
+  if (verdict === "Met") return "True";
+  return verdict === "Violated" ? "False" : "Unknown";
+}

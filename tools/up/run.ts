@@ -1,0 +1,231 @@
+import { mkdirSync } from "node:fs";
+import colours from "picocolors";
+import { type HomePaths, logPath } from "../stack/paths.ts";
+import { type ProcessId, readBirth, rotateLog, signalProcess } from "../stack/process.ts";
+import { waitUntilReady } from "../stack/readiness.ts";
+import { formatMs, tellStep } from "../terminal.ts";
+import { migrate, seedWhenEmpty } from "./catalogue.ts";
+import {
+  createAddresses,
+  createParts,
+  type Part,
+  partDirectories,
+  type Ports,
+  probeHttp,
+} from "./parts.ts";
+import { type PartAction, planUp } from "./plan.ts";
+import {
+  choosePorts,
+  expectFreePort,
+  expectOwnStores,
+  findSilent,
+  provideProfile,
+} from "./preconditions.ts";
+import { createSeedProgress } from "./seed-progress.ts";
+import { decideSettings, type GivenOptions } from "./settings.ts";
+import {
+  livingParts,
+  loadState,
+  type PartName,
+  partNames,
+  saveState,
+  type State,
+  type UpSettings,
+  withoutPart,
+  withPart,
+} from "./state.ts";
+import { stopPart, stopParts } from "./stop.ts";
+
+/** How long the service may take to find a store again that was just started. */
+const recoveryDeadlineMs = 20_000;
+
+export interface BroughtUp {
+  readonly state: State;
+  readonly settings: UpSettings;
+  /** Parts that this call has started, restarted ones included. */
+  readonly started: readonly PartName[];
+}
+
+/**
+ * Brings the stack to what was asked for: starts what is missing, restarts what was asked to be
+ * different, leaves the rest alone. The caller holds the lock.
+ * When it fails or `signal` aborts, what it had started is stopped again.
+ */
+export async function bringUp(
+  paths: HomePaths,
+  given: GivenOptions,
+  signal: AbortSignal,
+): Promise<BroughtUp> {
+  for (const directory of partDirectories(paths)) mkdirSync(directory, { recursive: true });
+  const before = loadState(paths.state);
+  const living = livingParts(before);
+  const isRunning = Object.keys(living).length > 0;
+  const settings = decideSettings(given, isRunning ? (before.settings ?? null) : null);
+  const ports = await choosePorts(before, living);
+  const parts = createParts(paths, settings, ports);
+  await expectOwnStores(settings);
+  provideProfile(paths);
+
+  const plan = planUp({
+    wanted: Object.fromEntries(partNames.flatMap((name) => settingsOf(name, parts[name]))),
+    recorded: before.parts,
+    living,
+    silent: await findSilent(living, parts),
+  });
+  const run = createRun(paths, before, settings, ports, signal);
+  try {
+    await run.stopChanged(plan);
+    await expectFreePort(plan, settings.port);
+    await unlessAborted(run.carryOut(plan, parts, given), signal);
+    return { state: run.state(), settings, started: run.started() };
+  } catch (error) {
+    await run.undo();
+    throw error;
+  }
+}
+
+/** Does not wait for the end of a step when somebody has asked to stop. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+  await Promise.race([work, aborted]);
+}
+
+function settingsOf(name: PartName, part: Part | undefined): [PartName, Part["settings"]][] {
+  return part === undefined ? [] : [[name, part.settings]];
+}
+
+/** Bookkeeping of one `up`: every process is in the state file as soon as it exists. */
+function createRun(
+  paths: HomePaths,
+  before: State,
+  settings: UpSettings,
+  ports: Ports,
+  signal: AbortSignal,
+) {
+  const started: PartName[] = [];
+  const { operatorMetricsUrl, ...addresses } = createAddresses(paths, settings, ports);
+  const { operatorMetricsUrl: _, ...kept } = before;
+  let state: State = {
+    ...kept,
+    ...addresses,
+    ...(settings.operator && { operatorMetricsUrl }),
+    tuningFile: paths.tuningFile,
+    profileDir: paths.profiles,
+    statusDir: paths.status,
+    settings,
+    launcher: { pid: process.pid, birth: readBirth(process.pid) ?? "" },
+  };
+  const save = (next: State) => {
+    state = next;
+    saveState(paths.state, state);
+  };
+  save(state);
+
+  const launched = (name: PartName, part: Part, since: string) => (id: ProcessId) => {
+    const log = logPath(paths, name);
+    if (!started.includes(name)) started.push(name);
+    save(
+      withPart(state, name, { pid: id.pid, birth: id.birth, since, log, settings: part.settings }),
+    );
+    // It was begun before somebody asked to stop.
+    if (signal.aborted) signalProcess(id, "SIGTERM");
+  };
+
+  async function start(
+    name: PartName,
+    part: Part,
+    { action, because }: Extract<PartAction, { action: "start" | "restart" }>,
+  ): Promise<void> {
+    const startedAt = performance.now();
+    rotateLog(logPath(paths, name));
+    await part.start(launched(name, part, new Date().toISOString()));
+    const why = because === null ? "" : colours.dim(`  (${because})`);
+    const verb = action === "start" ? "started" : "restarted";
+    tellStep(name, `${verb} in ${formatMs(performance.now() - startedAt)}${why}`);
+  }
+
+  async function carryOutOne(action: PartAction, part: Part | undefined): Promise<void> {
+    signal.throwIfAborted();
+    const { name } = action;
+    if (action.action === "stop" || part === undefined) return;
+    if (action.action === "keep") {
+      tellStep(name, colours.dim(`already running (process ${state.parts[name]?.pid})`));
+      if (name === "service") await waitForRecovery();
+      return;
+    }
+    await start(name, part, action);
+  }
+
+  async function waitForRecovery(): Promise<void> {
+    const server = state.parts.service as ProcessId;
+    await waitUntilReady({
+      name: "the service",
+      server,
+      logPath: logPath(paths, "service"),
+      timeoutMs: recoveryDeadlineMs,
+      probe: () => probeHttp(`${state.url}/readyz`),
+    });
+  }
+
+  async function prepareCatalogue(given: GivenOptions): Promise<void> {
+    const { postgresUrl } = addresses;
+    const startedAt = performance.now();
+    await migrate(postgresUrl, signal);
+    tellStep("schema", `up to date in ${formatMs(performance.now() - startedAt)}`);
+    signal.throwIfAborted();
+    const progress = createSeedProgress(settings.products);
+    const catalogue = await seedWhenEmpty({
+      postgresUrl,
+      products: settings.products,
+      onProgress: progress.show,
+    }).finally(progress.close);
+    const count = catalogue.products.toLocaleString("en");
+    if (catalogue.seeded)
+      tellStep("catalogue", `${count} products seeded in ${formatMs(catalogue.seconds * 1000)}`);
+    else if (given.products !== undefined && given.products !== catalogue.products)
+      tellStep(
+        "catalogue",
+        `${count} products stay; for another number: ./mestore up --fresh --products ${given.products}`,
+      );
+    else tellStep("catalogue", colours.dim(`${count} products`));
+  }
+
+  return {
+    state: () => state,
+    started: () => started,
+    /** Stops what is to be started anew or not at all, those that depend on others first. */
+    async stopChanged(plan: readonly PartAction[]): Promise<void> {
+      for (const action of plan.toReversed()) {
+        if (action.action !== "stop" && action.action !== "restart") continue;
+        const part = state.parts[action.name];
+        if (part === undefined) continue;
+        await stopPart(action.name, part);
+        save(withoutPart(state, action.name));
+        if (action.action === "stop") tellStep(action.name, `stopped (${action.because})`);
+      }
+    },
+    async carryOut(
+      plan: readonly PartAction[],
+      parts: Partial<Record<PartName, Part>>,
+      given: GivenOptions,
+    ): Promise<void> {
+      const isStore = ({ name }: PartAction) => name === "postgres" || name === "valkey";
+      const stores = await Promise.allSettled(
+        plan.filter(isStore).map((action) => carryOutOne(action, parts[action.name])),
+      );
+      for (const store of stores) if (store.status === "rejected") throw store.reason as Error;
+      for (const action of plan.filter((one) => !isStore(one))) {
+        signal.throwIfAborted();
+        const begins = action.action === "start" || action.action === "restart";
+        if (action.name === "service" && begins) await prepareCatalogue(given);
+        await carryOutOne(action, parts[action.name]);
+      }
+    },
+    /** Stops what this run has started. */
+    async undo(): Promise<void> {
+      await stopParts(paths, ({ name }) => tellStep(name, "stopped again"), started);
+    },
+  };
+}
