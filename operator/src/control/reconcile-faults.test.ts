@@ -7,19 +7,18 @@ describe("metrics that cannot be trusted", () => {
   for (const [fault, reason] of Object.entries(sourceFaults) as [SourceFault, string][])
     test(`${fault}: holds, says ${reason}, writes nothing, and goes on afterwards`, () =>
       withLoop(async (bench) => {
-        await bench.run(30);
+        await bench.run(20);
         const before = await bench.tuningText();
         bench.service.fault = fault;
-        await bench.run(50);
+        await bench.run(40);
         expect(await bench.condition("MetricsAvailable")).toBe(`False ${reason}`);
         expect(await bench.condition("Ready")).toBe("True Accepted");
         expect(await bench.condition("ObjectivesMet")).toBe("Unknown NotObserved");
         expect(await bench.tuningText()).toBe(before);
         expect(bench.log.filter((line) => line["reason"] === reason)).toHaveLength(1);
         bench.service.fault = null;
-        await bench.run(120);
+        await bench.runUntil(() => bench.service.ttlSeconds > 5, 120);
         expect(await bench.condition("MetricsAvailable")).toBe("True Observed");
-        expect(bench.service.ttlSeconds).toBeGreaterThan(5);
       }));
 
   test("lost for more than 15 minutes of the loop: Degraded, and still held", () =>
@@ -127,7 +126,10 @@ describe("what goes wrong while writing", () => {
 
   test("a document that somebody else wrote is a conflict that is told, and what the loop goes on from", () =>
     withLoop(async (bench) => {
-      await bench.run(420);
+      await bench.runUntil(
+        () => bench.decisions.at(-1)?.verdict === "Held" && bench.service.ttlSeconds >= 40,
+        300,
+      );
       const own = bench.written.at(-1);
       if (own === undefined) throw new Error("nothing was written");
       const theirs = { ...own, revision: own.revision + 1, ttlSeconds: { product: 30 } };
@@ -166,7 +168,7 @@ describe("what goes wrong while writing", () => {
           },
         }),
       );
-      await bench.run(300);
+      await bench.run(200);
       expect(bench.service.ttlSeconds).toBe(10);
       expect(await bench.condition("Constrained")).toBe("True TargetUnreachable");
       expect(await bench.condition("ObjectivesMet")).toBe("False Missed");
@@ -180,7 +182,7 @@ describe("what goes wrong while writing", () => {
       await bench.run(2);
       expect(bench.log.some(({ msg }) => msg === "unreadable")).toBeTrue();
       expect(bench.written.at(-1)).toEqual(document);
-      await bench.run(200);
+      await bench.runUntil(() => bench.written.at(-1)?.revision !== document.revision, 200);
       const next = bench.written[bench.written.indexOf(document) + 1];
       expect(next?.ttlSeconds["product"]).toBe(2 * (document.ttlSeconds["product"] ?? 0));
     }));
