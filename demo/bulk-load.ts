@@ -2,13 +2,12 @@ import type { TransactionSQL } from "bun";
 
 /**
  * Loading into empty tables is several times faster without their indexes, keys and foreign keys:
- * sorting once beats inserting at random places, and one join checks
- * what row triggers would check one by one. Dropped and recreated inside the caller's transaction,
- * so that a failure leaves them as they were, and recreated by PostgreSQL's own definitions, which
- * verifies every row.
+ * sorting once beats inserting at random places, and one join checks what row triggers would check
+ * one by one. They are dropped and recreated inside the caller's transaction, so that a failure
+ * leaves them as they were, from PostgreSQL's own definitions, which verifies every row.
  */
 export interface SuspendedObjects {
-  /** Statements that bring everything back, in order. */
+  /** Statements that bring back what was dropped, in order. */
   readonly recreate: readonly string[];
 }
 
@@ -18,24 +17,26 @@ interface DroppableRow {
 }
 
 /**
- * Drops what can be dropped on `tables` and answers how to bring it back. A key or index stays when
- * something outside leans on it: a foreign key of another table, a view that groups by it,
- * replication or clustering. A role that does not own the tables drops nothing: its load is slower
- * and just as right.
+ * Drops what can be dropped on empty `tables` and answers how to bring it back. A key or index stays
+ * when something outside leans on it: a foreign key of a table that is not ours to change, a view
+ * that groups by it, replication or clustering. A role that does not own the tables drops nothing:
+ * its load is slower and just as right.
  */
-export async function suspendIndexes(
+export async function suspendConstraints(
   tx: TransactionSQL,
   tables: readonly string[],
 ): Promise<SuspendedObjects> {
   if (!(await ownsAll(tx, tables))) return { recreate: [] };
   const names = tables.join(",");
   const foreignKeys: DroppableRow[] = await tx`
-    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
-           format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname,
-                  pg_get_constraintdef(oid)) AS recreate
-    FROM pg_constraint
-    WHERE contype = 'f' AND conrelid = ANY (string_to_array(${names}, ',')::regclass[])
-    ORDER BY conrelid::regclass::text, conname`;
+    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname) AS drop,
+           format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname,
+                  pg_get_constraintdef(c.oid)) AS recreate
+    FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    WHERE c.contype = 'f' AND c.conparentid = 0 AND pg_has_role(t.relowner, 'USAGE')
+      AND (c.conrelid = ANY (string_to_array(${names}, ',')::regclass[])
+           OR c.confrelid = ANY (string_to_array(${names}, ',')::regclass[]))
+    ORDER BY c.conrelid::regclass::text, c.conname`;
   await dropAll(tx, foreignKeys);
   const keys: DroppableRow[] = await tx`
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname) AS drop,
@@ -58,11 +59,11 @@ export async function suspendIndexes(
       AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
     ORDER BY i.indexrelid::regclass::text`;
   await dropAll(tx, indexes);
-  return { recreate: [...keys, ...indexes, ...foreignKeys].map((row) => row.recreate) };
+  return { recreate: [...keys, ...indexes, ...foreignKeys].map((object) => object.recreate) };
 }
 
-/** Brings back what `suspendIndexes` dropped. Fails when a row breaks a constraint. */
-export async function restoreIndexes(
+/** Brings back what `suspendConstraints` dropped. Fails when a row breaks a constraint. */
+export async function restoreConstraints(
   tx: TransactionSQL,
   { recreate }: SuspendedObjects,
 ): Promise<void> {

@@ -19,7 +19,7 @@ describe("the category tree", () => {
     expect(depths.get(2)?.length).toBeGreaterThanOrEqual(25);
     expect(depths.get(2)?.length).toBeLessThanOrEqual(40);
     expect(depths.get(3)?.length).toBeGreaterThanOrEqual(120);
-    expect([...depths.keys()].toSorted()).toEqual([1, 2, 3]);
+    expect(depths.size).toBe(3);
     expect(tree.leaves.length).toBe(depths.get(3)?.length ?? 0);
   });
 

@@ -194,8 +194,10 @@ function writeText(
   ]);
 
   let title = renderTitle(atTurn(fitting(type.titles), turn), opening, slots);
-  const color = options.slots["color"];
-  if (color !== undefined && random.chance(0.6)) title += `, color ${color}`;
+  const { color, "color~": agreed } = options.slots;
+  const mention = random.unit();
+  if (color !== undefined && mention < 0.3) title += `, color ${color}`;
+  else if (agreed !== undefined && mention < 0.6) title += `, ${agreed}`;
   return { title, description: sentences.map(render).join(" ") };
 }
 

@@ -1,5 +1,5 @@
 import { SQL, type TransactionSQL } from "bun";
-import { copyText, restoreIndexes, suspendIndexes } from "./bulk-load.ts";
+import { copyText, restoreConstraints, suspendConstraints } from "./bulk-load.ts";
 import { createCatalogue, type Catalogue } from "./catalogue.ts";
 import {
   catalogueTables,
@@ -43,8 +43,8 @@ const productsPerRun = 64;
 /** Products sent together: about 0.7 MB of rows. */
 const productsPerBatch = 1024;
 
-/** Tables that are worth freeing of their indexes while they fill. */
-const largeTables = ["products", "variants", "stock"];
+/** Tables that are worth freeing of their constraints while they fill. */
+const largeTables = ["products", "variants", "stock"] as const;
 
 /**
  * Seeds the catalogue in one transaction: whatever fails, the tables stay empty. Throws a SeedError
@@ -118,7 +118,7 @@ async function loadCatalogue(
       `there is a catalogue already (rows in ${filled.join(", ")}); nothing was changed`,
     );
 
-  const suspended = await suspendIndexes(tx, largeTables);
+  const suspended = await suspendConstraints(tx, largeTables);
   await copyText(tx, copyStatement("vendors"), catalogue.vendors.map(formatVendor).join(""));
   await copyText(tx, copyStatement("brands"), catalogue.brands.map(formatBrand).join(""));
   await copyText(
@@ -127,7 +127,7 @@ async function loadCatalogue(
     catalogue.categories.map(formatCategory).join(""),
   );
   const variants = await copyProducts(tx, catalogue, onProgress);
-  await restoreIndexes(tx, suspended);
+  await restoreConstraints(tx, suspended);
   for (const table of catalogueTables.filter((name) => name !== "stock"))
     await tx.unsafe(
       `SELECT setval(pg_get_serial_sequence('${table}', 'id'), max(id)) FROM ${table}`,
@@ -154,7 +154,7 @@ async function copyProducts(
     variants = rows.lastVariantId;
     if (rows.lastId - sent >= productsPerBatch || rows.lastId === catalogue.products) {
       await sending;
-      onProgress?.({ products: sent, total: catalogue.products });
+      if (sent > 0) onProgress?.({ products: sent, total: catalogue.products });
       sending = copyBatch(tx, batch);
       // Awaited at the next batch: until then a failure must not count as unhandled.
       sending.catch(() => undefined);
@@ -169,7 +169,7 @@ async function copyProducts(
 }
 
 async function copyBatch(tx: TransactionSQL, batch: readonly ProductRows[]): Promise<void> {
-  for (const table of ["products", "variants", "stock"] as const)
+  for (const table of largeTables)
     await copyText(tx, copyStatement(table), batch.map((rows) => rows[table]).join(""));
 }
 

@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly state: string;
   readonly lock: string;
   readonly logs: string;
+  /** Notes of what was launched, by name of the part. */
+  readonly launches: string;
   readonly profiles: string;
   readonly profile: string;
   readonly tuningFile: string;
@@ -52,6 +54,7 @@ export function createHomePaths(
     state: join(home, "state.json"),
     lock: join(home, "lock"),
     logs: join(home, "logs"),
+    launches: join(home, "launches"),
     profiles: join(home, "profiles"),
     profile: join(home, "profiles", "demo-profile.yaml"),
     tuningFile: join(home, "tuning", "tuning.json"),
@@ -63,6 +66,10 @@ export function createHomePaths(
 
 export function logPath(paths: HomePaths, name: string): string {
   return join(paths.logs, `${name}.log`);
+}
+
+export function notePath(paths: HomePaths, name: string): string {
+  return join(paths.launches, name);
 }
 
 /**

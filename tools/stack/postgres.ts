@@ -129,6 +129,8 @@ export interface StartPostgresOptions {
   readonly settings?: readonly string[];
   /** Told as soon as the process exists, long before it is ready. */
   readonly onLaunched?: (id: ProcessId) => void;
+  /** See `launchProcess`. */
+  readonly notePath?: string;
 }
 
 /** After a kill of the server its last workers hold the shared memory for a moment more. */
@@ -154,7 +156,16 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Post
 }
 
 async function startOnce(options: StartPostgresOptions): Promise<PostgresServer> {
-  const { install, dataDirectory, password, port, logPath, settings = [], onLaunched } = options;
+  const {
+    install,
+    dataDirectory,
+    password,
+    port,
+    logPath,
+    settings = [],
+    onLaunched,
+    notePath,
+  } = options;
   await releaseDataDirectory(dataDirectory);
   const fixed = [
     "listen_addresses=127.0.0.1",
@@ -171,6 +182,7 @@ async function startOnce(options: StartPostgresOptions): Promise<PostgresServer>
     env: serverEnv,
     cwd: "/",
     logPath,
+    notePath,
   });
   onLaunched?.(server);
   const adminUrl = postgresUrl(port, password, "postgres");

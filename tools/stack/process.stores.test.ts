@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -8,6 +8,7 @@ import {
   readBirth,
   readCommandLine,
   readLastLines,
+  readLaunchNote,
   readResidentBytes,
   stopProcess,
 } from "./process.ts";
@@ -47,6 +48,22 @@ test("a number that belongs to another process by now is not ours: nothing is se
   expect(await stopProcess(imposter, { signal: "SIGKILL" })).toBe("absent");
   expect(isAlive(child)).toBe(true);
   await stopProcess(child);
+});
+
+test("a launch is noted in a file, for whoever comes after one who was killed", async () => {
+  const notePath = join(directory, "note");
+  const child = await launchProcess({
+    command: ["sleep", "60"],
+    env: { PATH: "/usr/bin:/bin" },
+    cwd: "/",
+    logPath: join(directory, "noted.log"),
+    notePath,
+  });
+  expect(readLaunchNote(notePath)).toEqual({ pid: child.pid, birth: child.birth });
+  await stopProcess(child);
+  writeFileSync(notePath, `${child.pid}\n`);
+  expect(readLaunchNote(notePath)).toBeNull();
+  expect(readLaunchNote(join(directory, "no such note"))).toBeNull();
 });
 
 test("a program that ignores the request is killed at the deadline", async () => {

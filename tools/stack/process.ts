@@ -22,24 +22,30 @@ function readBootId(): string {
 
 /** When the process with this number started; `null` if there is none, or only its exit status is left. */
 export function readBirth(pid: number): string | null {
-  if (!isLinux) return readBirthByPs(pid);
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // proc_pid_stat(5): the name in parentheses may hold anything; state is field 3, starttime field 22.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const state = fields[0];
-    return state === "Z" || state === "X" ? null : `${readBootId()}-${fields[19]}`;
-  } catch {
-    return null;
-  }
-}
-
-function readBirthByPs(pid: number): string | null {
+  if (isLinux)
+    try {
+      return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    } catch {
+      return null;
+    }
   const { stdout, exitCode } = Bun.spawnSync(["ps", "-o", "stat=,lstart=", "-p", String(pid)], {
     env: { ...process.env, LC_ALL: "C" },
   });
-  const [state, ...start] = stdout.toString().trim().split(/\s+/);
-  return exitCode !== 0 || state === undefined || state.startsWith("Z") ? null : start.join(" ");
+  return exitCode === 0 ? parsePs(stdout.toString()) : null;
+}
+
+/** proc_pid_stat(5): the name in parentheses may hold anything; state is field 3, starttime field 22. */
+function parseStat(stat: string): string | null {
+  const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = fields[18];
+  return ticks === undefined || state === "Z" || state === "X" ? null : `${readBootId()}-${ticks}`;
+}
+
+function parsePs(line: string): string | null {
+  const [state, ...start] = line.trim().split(/\s+/);
+  return state === undefined || start.length === 0 || state.startsWith("Z")
+    ? null
+    : start.join(" ");
 }
 
 export function isAlive(id: ProcessId): boolean {
@@ -117,13 +123,24 @@ export interface LaunchOptions {
   readonly cwd: string;
   /** Standard output and error are appended to this file. */
   readonly logPath: string;
+  /**
+   * The process is noted in this file (see `readLaunchNote`), even if whoever launches it is killed
+   * at that very moment.
+   */
+  readonly notePath?: string | undefined;
 }
 
 /**
- * Starts its arguments in the background, prints the process number and ends, so that the program
- * belongs to init: Bun kills what is its own child when an isolated test file ends.
+ * Starts its arguments in the background, notes and prints the process number and ends, so that the
+ * program belongs to init: Bun kills what is its own child when an isolated test file ends.
  */
-const launcher = `log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!`;
+const launcher = `
+log=$1 note=$2; shift 2
+"$@" </dev/null >>"$log" 2>&1 &
+if [ -n "$note" ]; then
+  { echo $!; { read -r stat </proc/$!/stat && echo "$stat"; } || LC_ALL=C ps -o stat=,lstart= -p $!; } >"$note" 2>/dev/null
+fi
+echo $!`;
 
 /**
  * Starts a program in a session of its own: it survives this process, and a Ctrl-C at the terminal
@@ -134,10 +151,11 @@ export async function launchProcess({
   env,
   cwd,
   logPath,
+  notePath = "",
 }: LaunchOptions): Promise<ProcessId> {
   // Made here, so that nobody else can read it and a full disk is an error of ours.
   closeSync(openSync(logPath, "a", 0o600));
-  const shell = Bun.spawn(["/bin/sh", "-c", launcher, "sh", logPath, ...command], {
+  const shell = Bun.spawn(["/bin/sh", "-c", launcher, "sh", logPath, notePath, ...command], {
     cwd,
     env: { ...env },
     stdin: "ignore",
@@ -149,6 +167,20 @@ export async function launchProcess({
   if (!Number.isInteger(pid) || pid <= 0) throw new Error(`could not start ${command[0]}`);
   // A program that has ended before this look has no birth any more; nothing equals the empty one.
   return { pid, birth: readBirth(pid) ?? "" };
+}
+
+/** The process that a launch has noted in a file; null where there is no note, or half of one. */
+export function readLaunchNote(path: string): ProcessId | null {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+  const [number = "", line = ""] = text.split("\n");
+  const pid = Number(number);
+  const birth = isLinux ? parseStat(line) : parsePs(line);
+  return Number.isInteger(pid) && pid > 0 && birth !== null ? { pid, birth } : null;
 }
 
 /** A log above this size is put aside at the next start, as `NAME.log.1`. */

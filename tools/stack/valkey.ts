@@ -163,6 +163,8 @@ export interface StartValkeyOptions {
   readonly databases?: number;
   /** Told as soon as the process exists, before it is ready. */
   readonly onLaunched?: (id: ProcessId) => void;
+  /** See `launchProcess`. */
+  readonly notePath?: string;
 }
 
 /**
@@ -170,7 +172,16 @@ export interface StartValkeyOptions {
  * @throws StackFault NOT_READY or PROCESS_DIED with the last lines of the log
  */
 export async function startValkey(options: StartValkeyOptions): Promise<ValkeyServer> {
-  const { binary, directory, password, port, logPath, databases = 16, onLaunched } = options;
+  const {
+    binary,
+    directory,
+    password,
+    port,
+    logPath,
+    databases = 16,
+    onLaunched,
+    notePath,
+  } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   // In a file, because anybody on the machine can read a command line.
   const configuration = join(directory, "valkey.conf");
@@ -188,6 +199,7 @@ export async function startValkey(options: StartValkeyOptions): Promise<ValkeySe
     env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
     cwd: directory,
     logPath,
+    notePath,
   });
   onLaunched?.(server);
   const url = valkeyUrl(port, password);

@@ -2,7 +2,7 @@ import type { ProfileStatus } from "@mestore/operator/profile/status";
 import type { CacheStatus, Compliance, Overview } from "@mestore/service/performance/schema";
 import type { HomePaths } from "../stack/paths.ts";
 import { isAlive, readResidentBytes } from "../stack/process.ts";
-import { loadState, type PartName, partNames, type State } from "../up/state.ts";
+import { loadStateAndNotes, type PartName, partNames, type State } from "../up/state.ts";
 import { withoutPassword } from "../up/settings.ts";
 import { readOperatorStatus } from "./operator-status.ts";
 
@@ -30,7 +30,7 @@ const answerTimeoutMs = 3_000;
 
 /** Looks at everything, and at the rest when a part of it gives no answer. */
 export async function observeStack(paths: HomePaths): Promise<StackStatus> {
-  const state = loadState(paths.state);
+  const state = loadStateAndNotes(paths);
   const parts = partNames.map((name) => describePart(state, name));
   const problems: string[] = parts
     .filter(({ state }) => state === "ended")

@@ -22,7 +22,7 @@ import { findFreePort } from "../stack/free-port.ts";
 import { createHomePaths, isRoot } from "../stack/paths.ts";
 import { isAlive, readBirth, signalProcess } from "../stack/process.ts";
 import { waitFor } from "../stack/wait-for.ts";
-import { loadState, type PartName, type PartRecord } from "../up/state.ts";
+import { loadState, type PartName, type PartRecord, saveState, withoutPart } from "../up/state.ts";
 import { finish, runCli, startCli } from "./launched.ts";
 
 /**
@@ -172,6 +172,22 @@ describe("up", () => {
     noteParts();
     expect(await up("--no-operator")).toMatchObject({ exitCode: 0 });
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  });
+
+  test("a process that only the note of its launch knows of is found, by up and by down", async () => {
+    expect(await up("--no-operator")).toMatchObject({ exitCode: 0 });
+    noteParts();
+    const valkey = partOf("valkey");
+    saveState(paths().state, withoutPart(loadState(paths().state), "valkey"));
+    const again = await up("--no-operator");
+    expect(again).toMatchObject({ exitCode: 0 });
+    expect(again.output).toMatch(/valkey +restarted .*cut short/);
+    expect(isAlive(valkey)).toBe(false);
+    noteParts();
+    rmSync(paths().state);
+    const { output } = await runCli(home, "down");
+    expect(output).toMatch(/service +stopped/);
+    expect([...seen.values()].filter((part) => isAlive(part))).toEqual([]);
   });
 
   test("in the foreground it says how it goes, and a closed terminal stops everything", async () => {

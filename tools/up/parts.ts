@@ -1,6 +1,12 @@
 import { dirname, join } from "node:path";
 import postgres from "postgres";
-import { type HomePaths, logPath, makeReachableDirectory, repositoryRoot } from "../stack/paths.ts";
+import {
+  type HomePaths,
+  logPath,
+  makeReachableDirectory,
+  notePath,
+  repositoryRoot,
+} from "../stack/paths.ts";
 import { ensureCluster, postgresUrl, startPostgres } from "../stack/postgres.ts";
 import { preparePostgres } from "../stack/postgres-install.ts";
 import { launchProcess, type ProcessId, readLastLines } from "../stack/process.ts";
@@ -105,6 +111,7 @@ function createPostgresPart(paths: HomePaths, ports: Ports, addresses: Addresses
         password,
         port: ports.postgres,
         logPath: logPath(paths, "postgres"),
+        notePath: notePath(paths, "postgres"),
         onLaunched,
       });
     },
@@ -139,6 +146,7 @@ function createValkeyPart(paths: HomePaths, ports: Ports, addresses: Addresses):
         password: loadSecret(valkeyPasswordFile(paths)),
         port: ports.valkey,
         logPath: logPath(paths, "valkey"),
+        notePath: notePath(paths, "valkey"),
         onLaunched,
       });
     },
@@ -184,6 +192,7 @@ function createServicePart(
           DRAIN_SECONDS: drainSeconds,
         },
         logPath: logPath(paths, "service"),
+        notePath: notePath(paths, "service"),
       });
       onLaunched(server);
       await waitUntilReady({
@@ -227,6 +236,7 @@ function createOperatorPart(
         cwd: repositoryRoot,
         env: childEnvironment(),
         logPath: logPath(paths, "operator"),
+        notePath: notePath(paths, "operator"),
       });
       onLaunched(server);
       await waitUntilReady({
@@ -256,6 +266,7 @@ function createTrafficPart(paths: HomePaths, settings: UpSettings, addresses: Ad
         cwd: repositoryRoot,
         env: childEnvironment(),
         logPath: log,
+        notePath: notePath(paths, "traffic"),
       });
       onLaunched(server);
       await waitUntilReady({
@@ -284,5 +295,12 @@ async function expectCatalogueLine(log: string, sinceMs: number): Promise<void> 
 
 /** Directories that the parts write to. */
 export function partDirectories(paths: HomePaths): string[] {
-  return [paths.home, paths.logs, paths.profiles, paths.status, dirname(paths.tuningFile)];
+  return [
+    paths.home,
+    paths.logs,
+    paths.launches,
+    paths.profiles,
+    paths.status,
+    dirname(paths.tuningFile),
+  ];
 }

@@ -38,6 +38,13 @@ test("another setting, or no answer, is a restart that says why", () => {
   ]);
 });
 
+test("what an interrupted `up` has left without a word is started anew", () => {
+  const living = { postgres: record(10, {}) };
+  expect(plan({ wanted: { postgres: { port: 1 } }, recorded: living, living })).toEqual([
+    { name: "postgres", action: "restart", because: "left by an `up` that was cut short" },
+  ]);
+});
+
 test("what is no longer asked for stops, and only if it lives", () => {
   const living = { operator: record(30, {}) };
   const recorded = { ...living, traffic: record(40, {}) };

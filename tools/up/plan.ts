@@ -38,6 +38,8 @@ export function planUp({ wanted, recorded, living, silent }: PlanInput): PartAct
         },
       ];
     }
+    if (Object.keys(running.settings).length === 0)
+      return [{ name, action: "restart", because: "left by an `up` that was cut short" }];
     if (silent.has(name))
       return [{ name, action: "restart", because: `process ${running.pid} does not answer` }];
     const changes = describeChanges(running.settings, settings);

@@ -25,7 +25,7 @@ import { createSeedProgress } from "./seed-progress.ts";
 import { decideSettings, type GivenOptions } from "./settings.ts";
 import {
   livingParts,
-  loadState,
+  loadStateAndNotes,
   type PartName,
   partNames,
   saveState,
@@ -39,11 +39,12 @@ import { stopPart, stopParts } from "./stop.ts";
 /** How long the service may take to find a store again that was just started. */
 const recoveryDeadlineMs = 20_000;
 
+/** How long a step under way is waited for after its stores were stopped. */
+const lastStepMs = 3_000;
+
 export interface BroughtUp {
   readonly state: State;
   readonly settings: UpSettings;
-  /** Parts that this call has started, restarted ones included. */
-  readonly started: readonly PartName[];
 }
 
 /**
@@ -57,7 +58,7 @@ export async function bringUp(
   signal: AbortSignal,
 ): Promise<BroughtUp> {
   for (const directory of partDirectories(paths)) mkdirSync(directory, { recursive: true });
-  const before = loadState(paths.state);
+  const before = loadStateAndNotes(paths);
   const living = livingParts(before);
   const isRunning = Object.keys(living).length > 0;
   const settings = decideSettings(given, isRunning ? (before.settings ?? null) : null);
@@ -72,13 +73,19 @@ export async function bringUp(
     living,
     silent: await findSilent(living, parts),
   });
-  const run = createRun(paths, before, settings, ports, signal);
+  const kept = new Set(plan.flatMap(({ name, action }) => (action === "keep" ? [name] : [])));
+  const run = createRun({ paths, before, settings, ports, signal, kept });
+  let work = Promise.resolve();
   try {
     await run.stopChanged(plan);
     await expectFreePort(plan, settings.port);
-    await unlessAborted(run.carryOut(plan, parts, given), signal);
-    return { state: run.state(), settings, started: run.started() };
+    work = run.carryOut(plan, parts, given);
+    await unlessAborted(work, signal);
+    return { state: run.state(), settings };
   } catch (error) {
+    await run.undo();
+    // A step that was under way fails without its stores; what it still launched goes as well.
+    await Promise.race([work.catch(() => {}), Bun.sleep(lastStepMs)]);
     await run.undo();
     throw error;
   }
@@ -96,19 +103,22 @@ function settingsOf(name: PartName, part: Part | undefined): [PartName, Part["se
   return part === undefined ? [] : [[name, part.settings]];
 }
 
+interface RunOptions {
+  readonly paths: HomePaths;
+  readonly before: State;
+  readonly settings: UpSettings;
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+  /** Parts that were running and stay. */
+  readonly kept: ReadonlySet<PartName>;
+}
+
 /** Bookkeeping of one `up`: every process is in the state file as soon as it exists. */
-function createRun(
-  paths: HomePaths,
-  before: State,
-  settings: UpSettings,
-  ports: Ports,
-  signal: AbortSignal,
-) {
-  const started: PartName[] = [];
+function createRun({ paths, before, settings, ports, signal, kept }: RunOptions) {
   const { operatorMetricsUrl, ...addresses } = createAddresses(paths, settings, ports);
-  const { operatorMetricsUrl: _, ...kept } = before;
+  const { operatorMetricsUrl: _, ...unchanged } = before;
   let state: State = {
-    ...kept,
+    ...unchanged,
     ...addresses,
     ...(settings.operator && { operatorMetricsUrl }),
     tuningFile: paths.tuningFile,
@@ -125,7 +135,6 @@ function createRun(
 
   const launched = (name: PartName, part: Part, since: string) => (id: ProcessId) => {
     const log = logPath(paths, name);
-    if (!started.includes(name)) started.push(name);
     save(
       withPart(state, name, { pid: id.pid, birth: id.birth, since, log, settings: part.settings }),
     );
@@ -194,7 +203,6 @@ function createRun(
 
   return {
     state: () => state,
-    started: () => started,
     /** Stops what is to be started anew or not at all, those that depend on others first. */
     async stopChanged(plan: readonly PartAction[]): Promise<void> {
       for (const action of plan.toReversed()) {
@@ -223,9 +231,10 @@ function createRun(
         await carryOutOne(action, parts[action.name]);
       }
     },
-    /** Stops what this run has started. */
+    /** Stops all but what was running before. */
     async undo(): Promise<void> {
-      await stopParts(paths, ({ name }) => tellStep(name, "stopped again"), started);
+      const names = partNames.filter((name) => !kept.has(name));
+      await stopParts(paths, ({ name }) => tellStep(name, "stopped again"), names);
     },
   };
 }

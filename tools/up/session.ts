@@ -10,7 +10,7 @@ import { showLive } from "./live.ts";
 import { takeLock } from "./lock.ts";
 import { bringUp, type BroughtUp } from "./run.ts";
 import type { GivenOptions } from "./settings.ts";
-import { livingParts, loadState, saveState } from "./state.ts";
+import { livingParts, loadState, loadStateAndNotes, saveState } from "./state.ts";
 import { describeOutcome, stopParts } from "./stop.ts";
 
 /** Longer than any start takes, the seed of a large catalogue included. */
@@ -120,7 +120,7 @@ async function confirmFresh(paths: HomePaths, confirmed: boolean): Promise<boole
 
 async function deleteData(paths: HomePaths): Promise<void> {
   await stopParts(paths, (report) => tellStep(report.name, describeOutcome(report)));
-  const living = Object.keys(livingParts(loadState(paths.state)));
+  const living = Object.keys(livingParts(loadStateAndNotes(paths)));
   if (living.length > 0)
     throw new StackFault(
       "STEP_FAILED",

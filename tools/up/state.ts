@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatFaults, type Parsed, parseWith } from "@mestore/contract/fault";
 import { z } from "zod";
 import { StackFault } from "../stack/fault.ts";
-import { isAlive, type ProcessId } from "../stack/process.ts";
+import { type HomePaths, logPath, notePath } from "../stack/paths.ts";
+import { isAlive, type ProcessId, readLaunchNote } from "../stack/process.ts";
 
 /**
  * `.mestore/state.json`: what runs, for `up`, `down`, `status` and for other programs. Written as
@@ -119,6 +120,21 @@ export function saveState(path: string, state: State): void {
     rmSync(draft, { force: true });
     throw error;
   }
+}
+
+/**
+ * The state with what it does not know of: an `up` that was killed between the launch of a process
+ * and the writing of the state leaves a note of the launch only. Such a part has no settings.
+ */
+export function loadStateAndNotes(paths: HomePaths): State {
+  const state = loadState(paths.state);
+  return partNames.reduce((known, name) => {
+    const path = notePath(paths, name);
+    const noted = readLaunchNote(path);
+    if (noted === null || known.parts[name]?.birth === noted.birth || !isAlive(noted)) return known;
+    const since = statSync(path).mtime.toISOString();
+    return withPart(known, name, { ...noted, since, log: logPath(paths, name), settings: {} });
+  }, state);
 }
 
 /** The parts that live now. A number that belongs to another process by now is not one of them. */

@@ -1,11 +1,10 @@
 import { rmSync } from "node:fs";
-import type { HomePaths } from "../stack/paths.ts";
+import { type HomePaths, notePath } from "../stack/paths.ts";
 import { stopPostgres } from "../stack/postgres.ts";
-import { isAlive, type ProcessId, stopProcess } from "../stack/process.ts";
+import { type ProcessId, stopProcess } from "../stack/process.ts";
 import {
-  emptyState,
   livingParts,
-  loadState,
+  loadStateAndNotes,
   type PartName,
   partNames,
   saveState,
@@ -43,7 +42,7 @@ export async function stopParts(
   onStopped: (report: StopReport) => void,
   names: readonly PartName[] = partNames,
 ): Promise<void> {
-  let state = loadState(paths.state);
+  let state = loadStateAndNotes(paths);
   const living = livingParts(state);
   for (const name of partNames.toReversed()) {
     const part = living[name];
@@ -52,19 +51,11 @@ export async function stopParts(
       onStopped({ name, pid: part.pid, outcome });
       if (outcome === "stuck") continue;
     } else if (part !== undefined) continue;
+    rmSync(notePath(paths, name), { force: true });
     state = withoutPart(state, name);
     saveState(paths.state, state);
   }
   if (Object.keys(state.parts).length === 0) rmSync(paths.state, { force: true });
-}
-
-/** Whether anything that the state file knows of still lives. */
-export function anythingLives(paths: HomePaths): boolean {
-  const state = loadState(paths.state);
-  const launcher = state.launcher ?? emptyState.launcher;
-  return (
-    Object.keys(livingParts(state)).length > 0 || (launcher !== undefined && isAlive(launcher))
-  );
 }
 
 export function describeOutcome({ pid, outcome }: StopReport): string {

@@ -140,7 +140,12 @@ async function observeClass(
       ? null
       : await growUpTo(of.rateSeconds, (window) => {
           const sample = readRateSample(window, name);
-          return sample !== null && rateSuffices(sample, ttlSeconds, timing);
+          // One TTL is more than the law needs to act, but it renews its anchor by no less.
+          return (
+            sample !== null &&
+            rateSuffices(sample, ttlSeconds, timing) &&
+            sample.seconds >= ttlSeconds
+          );
         });
   const curve =
     of.curveSeconds <= 0

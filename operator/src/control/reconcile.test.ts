@@ -54,6 +54,20 @@ test("the log has each decision once, with its inputs", () =>
     });
   }));
 
+test("an objective too close to tell keeps its verdict, and the message says so", () =>
+  withLoop(async (bench) => {
+    await bench.runUntil(() => bench.service.ttlSeconds === 40, 300);
+    await bench.runUntil(async () => {
+      const { objectives, conditions } = await bench.status();
+      const current = objectives.find(({ name }) => name === "product-hits")?.current;
+      const message = conditions.find(({ type }) => type === "ObjectivesMet")?.message;
+      return (
+        current === "85.2 %" &&
+        message === "Missed: product-hits. Too close to tell anew: product-hits."
+      );
+    }, 120);
+  }));
+
 test("the first document holds the initial TTLs, and only where no document is in force", () =>
   withLoop(async (bench) => {
     await bench.run(1);

@@ -23,6 +23,8 @@ export interface JudgedObjective {
   readonly target: string;
   readonly current: string | null;
   readonly met: "True" | "False" | "Unknown";
+  /** Within its statistical error of the target, so that `met` is the last verdict before that. */
+  readonly isClose: boolean;
 }
 
 /** One state of each condition, in the order in which a person reads them. */
@@ -68,13 +70,25 @@ function objectivesMet(judged: readonly JudgedObjective[]): ConditionState {
   const named = (met: JudgedObjective["met"]) =>
     judged.filter((one) => one.met === met).map(({ name }) => name);
   const [missed, unknown] = [named("False"), named("Unknown")];
+  const close = judged.filter(({ isClose }) => isClose).map(({ name }) => name);
+  const aside = close.length === 0 ? "" : ` Too close to tell anew: ${close.join(", ")}.`;
   if (missed.length > 0)
-    return { type, status: "False", reason: "Missed", message: missed.join(", ") };
+    return {
+      type,
+      status: "False",
+      reason: "Missed",
+      message: `Missed: ${missed.join(", ")}.${aside}`,
+    };
   if (judged.every(({ current }) => current === null))
     return { type, status: "Unknown", reason: "NotObserved", message: "Nothing was observed." };
   if (unknown.length > 0)
-    return { type, status: "Unknown", reason: "TooFewSamples", message: unknown.join(", ") };
-  return { type, status: "True", reason: "AllMet", message: "Every objective is met." };
+    return {
+      type,
+      status: "Unknown",
+      reason: "TooFewSamples",
+      message: `Too few samples: ${unknown.join(", ")}.${aside}`,
+    };
+  return { type, status: "True", reason: "AllMet", message: `Every objective is met.${aside}` };
 }
 
 function progressing({ context, memory }: Reported): ConditionState {

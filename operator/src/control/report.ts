@@ -92,6 +92,7 @@ function judgeObjectives({ context, objectives, memory }: Report): readonly Judg
       target: formatFigure(objective.target, objective.unit),
       current: current === null ? null : formatFigure(current, objective.unit),
       met: metOf(objective, judgement, memory),
+      isClose: judgement?.reason === "TooClose",
     };
   });
   const queries = objectives.queries.map(({ name, target }): JudgedObjective => ({
@@ -99,6 +100,7 @@ function judgeObjectives({ context, objectives, memory }: Report): readonly Judg
     target: formatFigure(target, "ratio"),
     current: null,
     met: "Unknown",
+    isClose: false,
   }));
   return [...judged, ...queries];
 }
