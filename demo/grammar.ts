@@ -40,12 +40,25 @@ export function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** ASCII, lower case, words joined by single hyphens: "Láminas de 30 × 40" is "laminas-de-30-40". */
+const plainLetters: Readonly<Record<string, string>> = {
+  á: "a",
+  é: "e",
+  í: "i",
+  ó: "o",
+  ú: "u",
+  ü: "u",
+  ñ: "n",
+  ç: "c",
+};
+
+/**
+ * ASCII, lower case, words joined by single hyphens: "Láminas de 30 × 40" is "laminas-de-30-40".
+ * Knows the letters of Spanish; any other turns into a hyphen.
+ */
 export function slugify(text: string): string {
   return text
-    .normalize("NFD")
-    .replace(/\p{M}+/gu, "")
     .toLowerCase()
+    .replace(/[áéíóúüñç]/g, (letter) => plainLetters[letter] ?? letter)
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
 }

@@ -1,10 +1,10 @@
 import type { Category } from "./category-tree.ts";
 import { decidePopularity, decideRating } from "./demand.ts";
 import { slugify } from "./grammar.ts";
-import { optionState, type Lexicon, type ProductType, type TemplatesByState } from "./lexicon.ts";
+import type { Lexicon, ProductType } from "./lexicon.ts";
 import { decidePriceMinor, endPriceMinor } from "./price.ts";
+import { writeText } from "./prose.ts";
 import { mix, permute, type Random } from "./random.ts";
-import { renderTemplate, type Template } from "./template.ts";
 import { drawOptions, type Options } from "./variants.ts";
 
 export interface Product {
@@ -159,61 +159,6 @@ function drawAttributes(
   return type.attributes.length > 0 ? sum / type.attributes.length : 0.5;
 }
 
-/**
- * Title and description. `turn` counts the products of this type, so that neighbours in a list of
- * the category open with different sentences and titles.
- */
-function writeText(
-  type: ProductType,
-  options: Options,
-  slots: readonly string[],
-  turn: number,
-  random: Random,
-): { readonly title: string; readonly description: string } {
-  const state = optionState(options.severalColors, options.severalSteps);
-  const fitting = (templates: TemplatesByState): readonly Template[] => templates[state] ?? [];
-  const render = (template: Template): string => renderTemplate(template, slots);
-
-  const opening = atTurn(fitting(type.openings), turn);
-  const details = fitting(type.details);
-  const firstPlace = random.below(details.length);
-  const first = atTurn(details, firstPlace);
-  const second = atTurn(details, firstPlace + 1 + random.below(details.length - 1));
-  const shared = random.pick(fitting(type.shared));
-  const closing = random.pick(fitting(type.closings));
-  const choices = fitting(type.options);
-  const choice = choices.length > 0 ? [random.pick(choices)] : [];
-  const sentences = random.pick([
-    [opening, first, shared],
-    [opening, first, second, closing],
-    [opening, shared, first],
-    [opening, first, second, ...choice],
-    [opening, first, second, shared],
-    [opening, first, ...choice, closing],
-    [opening, shared, first, second, ...choice],
-  ]);
-
-  let title = renderTitle(atTurn(fitting(type.titles), turn), opening, slots);
-  const { color, "color~": agreed } = options.slots;
-  const mention = random.unit();
-  if (color !== undefined && mention < 0.3) title += `, color ${color}`;
-  else if (agreed !== undefined && mention < 0.6) title += `, ${agreed}`;
-  return { title, description: sentences.map(render).join(" ") };
-}
-
-/** A description may call the product by its model only where the title has introduced it. */
-function renderTitle(template: Template, opening: Template, slots: readonly string[]): string {
-  const introduces = template.slots.includes("model") || !opening.slots.includes("model");
-  const [brand = "", model = "", ...rest] = slots;
-  return renderTemplate(template, introduces ? slots : [`${brand} ${model}`, model, ...rest]);
-}
-
-function atTurn(templates: readonly Template[], turn: number): Template {
-  const template = templates[turn % templates.length];
-  if (template === undefined) throw new RangeError("no template fits");
-  return template;
-}
-
 function buildVariants(
   type: ProductType,
   options: Options,
@@ -231,7 +176,7 @@ function buildVariants(
   const dearerPerStep = 0.18 + 0.14 * random.unit();
   const soldOut = random.chance(0.05);
   return options.variants.map((option, place) => ({
-    sku: `${productKey}-${String(place + 1).padStart(2, "0")}`,
+    sku: `${productKey}-${place < 9 ? "0" : ""}${place + 1}`,
     attributes: option.attributes,
     priceMinor:
       option.step === 0

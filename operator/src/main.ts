@@ -105,7 +105,11 @@ async function main(): Promise<number> {
       logger,
     });
     logger.info({ metricsUrl: server.url, timeScale: config.timeScale }, "started");
-    await loop.run(stop.signal).finally(() => server.stop());
+    try {
+      await loop.run(stop.signal);
+    } finally {
+      await server.stop();
+    }
   } catch (error) {
     logger.fatal({ err: error }, "cannot run");
     return 1;

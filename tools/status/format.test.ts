@@ -36,6 +36,14 @@ const operator: ProfileStatus = {
       observedGeneration: 1,
       lastTransitionTime: "2026-11-24T12:00:00.000Z",
     },
+    {
+      type: "Progressing",
+      status: "False",
+      reason: "Settled",
+      message: "product: OnTarget",
+      observedGeneration: 1,
+      lastTransitionTime: "2026-11-24T12:09:00.000Z",
+    },
   ],
   objectives: [{ name: "product-hits", target: "85 %", current: "79.1 %", met: "False" }],
   tuning: { revision: 4, ttlSeconds: [{ name: "product", seconds: "20" }] },
@@ -106,7 +114,7 @@ const busy: StackStatus = {
       },
     ],
   },
-  profiles: [{ profile: "shop.storefront", status: operator }],
+  profiles: [{ profile: "shop.storefront", mode: "Recommend", status: operator }],
   problems: ["/api/v1/performance/cache/status: the service answered 503"],
 };
 
@@ -122,7 +130,10 @@ test("every section says what it knows, in at most 100 columns", () => {
   expect(text).toMatch(/service +running +http:\/\/127\.0\.0\.1:8000 +4242 +10 min +96 MiB/);
   expect(text).toMatch(/API, 95th percentile +< 500 ms +4\.2 ms +met +120,000/);
   expect(text).toMatch(/Cache, fresh hits of all pages +> 85\.0 % +– +too few samples +0/);
-  expect(text).toContain("Operator  shop.storefront, revision 4");
+  expect(text).toContain(
+    "Operator  shop.storefront, mode Recommend: nothing is written, revision 4",
+  );
+  expect(text).toContain("  holds product: OnTarget\n");
   expect(text).toMatch(/product-hits +79\.1 % of 85 % +missed/);
   expect(text).toContain(
     "in flight: ttl product 10 s -> product 20 s, begun 20 s ago, verified until 12:11:00",

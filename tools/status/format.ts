@@ -1,4 +1,4 @@
-import type { ProfileStatus } from "@mestore/operator/profile/status";
+import type { Mode } from "@mestore/contract/performance-profile";
 import type { CacheStatus, Compliance } from "@mestore/service/performance/schema";
 import Table from "cli-table3";
 import colours from "picocolors";
@@ -19,9 +19,7 @@ export function formatStackStatus(status: StackStatus, nowMs: number): string {
     formatParts(status.parts, nowMs),
     ...(status.objectives === null ? [] : [formatObjectives(status.objectives)]),
     ...(status.cache === null ? [] : [formatCache(status.cache)]),
-    ...status.profiles.map(({ profile, status: one }) =>
-      formatProfile(profile, one, status, nowMs),
-    ),
+    ...status.profiles.map((one) => formatProfile(one, status, nowMs)),
     ...(status.problems.length === 0 ? [] : [formatProblems(status.problems)]),
   ];
   return `${sections.join("\n\n")}\n`;
@@ -158,8 +156,7 @@ function formatCache({ classes }: CacheStatus): string {
 }
 
 function formatProfile(
-  profile: string,
-  status: ProfileStatus,
+  { profile, mode, status }: StackStatus["profiles"][number],
   stack: StackStatus,
   nowMs: number,
 ): string {
@@ -173,6 +170,7 @@ function formatProfile(
   const inService = stack.overview?.tuning.revision;
   const aside = [
     profile,
+    ...(mode === null ? [] : [modeWords[mode]]),
     ...(revision === undefined ? [] : [`revision ${revision}`]),
     ...(inService === undefined || inService === revision ? [] : [`the service runs ${inService}`]),
   ].join(", ");
@@ -181,6 +179,8 @@ function formatProfile(
     .map(({ type, status: state, reason, message }) =>
       fit(`  ${type}=${state} ${reason}: ${message}`, screenWidth),
     );
+  const settled = status.conditions.find(({ reason }) => reason === "Settled");
+  const holds = settled === undefined ? [] : [fit(`  holds ${settled.message}`, screenWidth)];
   const flight = status.inFlight;
   const inFlight =
     flight === undefined
@@ -219,12 +219,19 @@ function formatProfile(
     heading("Operator", aside),
     ...objectives,
     ...conditions,
+    ...holds,
     ...inFlight,
     ...recommended,
     heading("Last decisions", decisions.length === 0 ? "none yet" : "times in UTC, newest first"),
     ...decisions,
   ].join("\n");
 }
+
+const modeWords: Readonly<Record<Mode, string>> = {
+  Auto: "mode Auto",
+  Recommend: "mode Recommend: nothing is written",
+  Disabled: "mode Disabled: nothing is decided or written",
+};
 
 function colourMet(met: "True" | "False" | "Unknown"): string {
   return met === "True"

@@ -1,3 +1,5 @@
+import type { Mode } from "@mestore/contract/performance-profile";
+import { createProfileDirectory } from "@mestore/operator/file/profile-directory";
 import type { ProfileStatus } from "@mestore/operator/profile/status";
 import type { CacheStatus, Compliance, Overview } from "@mestore/service/performance/schema";
 import type { HomePaths } from "../stack/paths.ts";
@@ -13,7 +15,12 @@ export interface StackStatus {
   readonly objectives: Compliance | null;
   readonly overview: Overview | null;
   readonly cache: CacheStatus | null;
-  readonly profiles: readonly { readonly profile: string; readonly status: ProfileStatus }[];
+  readonly profiles: readonly {
+    readonly profile: string;
+    /** Ceiling of the knobs' modes as the profile's text says it; null where it cannot be read. */
+    readonly mode: Mode | null;
+    readonly status: ProfileStatus;
+  }[];
   readonly problems: readonly string[];
 }
 
@@ -54,15 +61,31 @@ export async function observeStack(paths: HomePaths): Promise<StackStatus> {
         ask<CacheStatus>("/api/v1/performance/cache/status"),
       ])
     : [null, null, null];
+  const modes = await readModes(paths.profiles);
   return {
     running: parts.some((part) => part.state === "running"),
     parts,
     objectives,
     overview,
     cache,
-    profiles: readOperatorStatus(paths.status),
+    profiles: readOperatorStatus(paths.status).map((one) => ({
+      ...one,
+      mode: modes.get(one.profile) ?? null,
+    })),
     problems,
   };
+}
+
+/** Modes by `namespace.name`, as the operator's status files are called. */
+async function readModes(directory: string): Promise<ReadonlyMap<string, Mode>> {
+  const states = await createProfileDirectory(directory)
+    .list()
+    .catch(() => []);
+  return new Map(
+    states.flatMap(({ key, profile }) =>
+      profile === null ? [] : [[key.replaceAll("/", "."), profile.spec.mode] as const],
+    ),
+  );
 }
 
 async function askService<T>(url: string | undefined, path: string): Promise<T> {

@@ -78,7 +78,7 @@ export function parseState(text: string): Parsed<State> {
   } catch (error) {
     return { ok: false, faults: [{ path: "", message: `not JSON: ${(error as Error).message}` }] };
   }
-  return parseWith(stateSchema, input) as Parsed<State>;
+  return parseWith<State>(stateSchema, input);
 }
 
 export function formatState(state: State): string {

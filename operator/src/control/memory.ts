@@ -170,5 +170,5 @@ const memorySchema = z.strictObject({
 /** Memory as it was saved. Null: it is none of this version, and the loop starts afresh. */
 export function parseLoopMemory(input: unknown): LoopMemory | null {
   const parsed = parseWith(memorySchema, input);
-  return parsed.ok ? (parsed.value as LoopMemory) : null;
+  return parsed.ok ? parsed.value : null;
 }
