@@ -92,6 +92,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   ...capabilityArrows,
   "service/performance": [
     "laws",
+    "service/http",
     "service/cache",
     "service/database",
     "service/search:index",

@@ -21,7 +21,7 @@ export interface SelectionRequest {
 /** These need nothing that we do not bring. */
 const always: ReadonlySet<SuiteName> = new Set(["fast", "stores"]);
 
-/** Which suites run (spec/commands.md, `./mestore test`). Named ones run whatever they lack. */
+/** Which suites run. Named ones run whatever they lack. */
 export function selectSuites({ named, all, missingTool }: SelectionRequest): Selection {
   const unknown = named.filter((name) => !suiteNames.some((suite) => suite === name));
   if (unknown.length > 0) return { ok: false, unknown };

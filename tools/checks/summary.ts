@@ -23,7 +23,7 @@ export function refuseSkips(tally: Tally): Tally {
   return { ...tally, failed: tally.failed + tally.skipped, skipped: 0 };
 }
 
-/** The last line of `./mestore test`, which other programs read (spec/commands.md). */
+/** The last line of `./mestore test`, which other programs read. */
 export function formatSummary({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }

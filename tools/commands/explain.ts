@@ -12,7 +12,7 @@ interface ExplainOptions {
   readonly json?: true;
 }
 
-/** Adds `explain -f PROFILE.yaml` to the command line (spec/commands.md). */
+/** Adds `explain -f PROFILE.yaml` to the command line. */
 export function registerExplain(program: Command): void {
   program
     .command("explain")

@@ -5,7 +5,7 @@ import { suiteNames } from "../checks/suites.ts";
 
 const usageExitCode = 2;
 
-/** Adds `test [SUITE…] [--all]` to the command line (spec/commands.md). */
+/** Adds `test [SUITE…] [--all]` to the command line. */
 export function registerTest(program: Command): void {
   program
     .command("test")
