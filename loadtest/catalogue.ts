@@ -5,7 +5,7 @@ import { apiPath, type VisitedCatalogue } from "./requests.ts";
 export const mostProducts = 5000;
 /** At most this many list pages are read at the start, so that learning is no load of its own. */
 export const mostListPages = 50;
-/** The largest page of the API (spec/commands.md). */
+/** The largest page of the API. */
 const pageSize = 100;
 
 const id = z.union([z.string(), z.int()]).transform(String);

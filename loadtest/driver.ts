@@ -8,6 +8,8 @@ export interface DriverOptions {
   /** When the next request is due, in milliseconds after the start. */
   readonly nextArrivalMs: () => number;
   readonly durationMs: number;
+  /** The driver ends when nobody has answered for so long; never unless said otherwise. */
+  readonly maxSilenceMs?: number;
   readonly maxInFlight?: number;
   readonly timeoutMs?: number;
 }
@@ -17,7 +19,7 @@ export interface Driver {
   inFlight(): number;
   /** No new requests from now on. */
   stop(): void;
-  /** Settles after the last request of the duration, or of the time before `stop`, was answered. */
+  /** Settles after the last request of the duration, or of the time before it ended, was answered. */
   readonly finished: Promise<void>;
 }
 
@@ -33,6 +35,7 @@ const defaultTimeoutMs = 10_000;
  */
 export function startDriver(options: DriverOptions): Driver {
   const { origin, nextPath, nextArrivalMs, durationMs } = options;
+  const { maxSilenceMs = Number.POSITIVE_INFINITY } = options;
   const { maxInFlight = defaultMaxInFlight, timeoutMs = defaultTimeoutMs } = options;
   const tally = createTally();
   const backoff = createBackoff();
@@ -44,6 +47,13 @@ export function startDriver(options: DriverOptions): Driver {
   let ended = false;
   let timer: Timer | undefined;
   let dueMs = nextArrivalMs();
+  // Counted from a failure, not from the last answer: a machine that slept has asked nobody.
+  let silentSinceMs: number | null = null;
+
+  function noteSilence(): void {
+    silentSinceMs ??= elapsedMs();
+    if (elapsedMs() - silentSinceMs >= maxSilenceMs) end();
+  }
 
   async function request(path: string, requestDueMs: number): Promise<void> {
     try {
@@ -56,11 +66,13 @@ export function startDriver(options: DriverOptions): Driver {
       await response.arrayBuffer();
       tally.countAnswer(response.status, elapsedMs() - requestDueMs);
       backoff.noteSuccess();
+      silentSinceMs = null;
     } catch (error) {
       const code = errorCode(error);
       tally.countFailure(code);
       // Whoever lets us wait is there: the bound on requests in flight is the answer to that.
       if (code !== timeoutCode) backoff.noteFailure(elapsedMs());
+      noteSilence();
     }
     inFlight -= 1;
     if (ended && inFlight === 0) finish();
@@ -87,7 +99,7 @@ export function startDriver(options: DriverOptions): Driver {
     const nowMs = elapsedMs();
     for (; dueMs <= nowMs && dueMs < durationMs; dueMs = nextArrivalMs()) arrive();
     if (dueMs >= durationMs) end();
-    else timer = setTimeout(sendDue, Math.max(0, dueMs - elapsedMs()));
+    else if (!ended) timer = setTimeout(sendDue, Math.max(0, dueMs - elapsedMs()));
   }
 
   timer = setTimeout(sendDue, dueMs);

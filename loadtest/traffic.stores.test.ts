@@ -130,6 +130,21 @@ describe("driver", () => {
     const reopened = openShop(shop.port);
     await waitFor(() => reopened.gate.asked > 100, { what: "requests to come back" });
   });
+
+  test("with no end by the clock it outlives a restart of the shop, and ends when that is gone", async () => {
+    const shop = openShop();
+    const endless = { durationMs: Number.POSITIVE_INFINITY, maxSilenceMs: 2000 };
+    const driver = drive(shop.origin, { rate: 500, ...endless });
+    await waitFor(() => driver.tally.total().sent > 50, { what: "first requests" });
+    await shop.close();
+    await waitFor(() => driver.tally.total().dropped > 200, { what: "the driver to hold back" });
+    const reopened = openShop(shop.port);
+    await waitFor(() => reopened.gate.asked > 100, { what: "requests to come back" });
+    await reopened.close();
+    const goneMs = performance.now();
+    await driver.finished;
+    expect(performance.now() - goneMs).toBeGreaterThan(1500);
+  });
 });
 
 describe("program", () => {
@@ -180,6 +195,23 @@ describe("program", () => {
     expect(events[3]?.["sent"]).toBeGreaterThan(100);
   });
 
+  test("ends by itself when nobody has answered for --until-silent-seconds", async () => {
+    const shop = openShop();
+    const child = run(
+      "--against",
+      shop.origin,
+      "--workload",
+      "demo",
+      "--until-silent-seconds",
+      "1",
+    );
+    await waitFor(() => shop.gate.asked > 100, { what: "visits" });
+    await shop.close();
+    const [text, code] = await Promise.all([child.stdout.text(), child.exited]);
+    expect(code).toBe(0);
+    expect(parseLines(text).at(-1)).toMatchObject({ event: "end" });
+  });
+
   test("ends by itself after --seconds", async () => {
     const shop = openShop();
     const child = run("--against", shop.origin, "--workload", "demo", "--seconds", "2");
@@ -192,6 +224,13 @@ describe("program", () => {
     [["--workload", "demo"], "--against"],
     [["--against", "http://127.0.0.1:1", "--workload", "black-friday"], "Allowed choices are"],
     [["--against", "http://127.0.0.1:1", "--workload", "demo", "--seconds", "0"], "whole number"],
+    [
+      [
+        ...["--against", "http://127.0.0.1:1", "--workload", "demo"],
+        ...["--seconds", "5", "--until-silent-seconds", "5"],
+      ],
+      "cannot be used with",
+    ],
     [["--against", "http://192.0.2.1", "--workload", "demo"], "--allow-remote"],
   ])("wrong usage %j exits with 2", async (args, message) => {
     const child = run(...args);

@@ -16,7 +16,7 @@ import { planMix, type WorkloadName, workloadNames, workloads } from "./workload
  * Writes one JSON object a line; SIGTERM and SIGINT end it with a summary.
  */
 
-/** A forgotten driver must not run for ever. */
+/** A forgotten driver must not run for ever: it ends by the clock, or when nobody answers any more. */
 const defaultSeconds = 4 * 3600;
 const longestSeconds = 7 * 24 * 3600;
 const defaultSeed = 1;
@@ -32,13 +32,14 @@ interface TrafficOptions {
   readonly against: string;
   readonly workload: WorkloadName;
   readonly seconds: number;
+  readonly untilSilentSeconds?: number;
   readonly seed: number;
   readonly allowRemote?: true;
 }
 
 type Write = (event: string, fields: object) => void;
 
-/** Runs one workload until its time is over or `signal` aborts. */
+/** Runs one workload until its time is over, nobody answers any more, or `signal` aborts. */
 async function runTraffic(
   origin: string,
   options: TrafficOptions,
@@ -47,11 +48,12 @@ async function runTraffic(
 ): Promise<void> {
   const { requestsPerSecond, zipfExponent, mix: asked } = workloads[options.workload];
   const { mix, redistributed } = planMix(asked, requestableRoutes);
-  const deadlineMs = performance.now() + options.seconds * 1000;
-  const { workload, seed } = options;
+  const { workload, seed, seconds, untilSilentSeconds } = options;
+  const startMs = performance.now();
+  const learnDeadlineMs = startMs + (untilSilentSeconds ?? seconds) * 1000;
   write("start", { workload, against: origin, requestsPerSecond, mix, redistributed, seed });
 
-  const catalogue = await waitForCatalogue(origin, deadlineMs, signal, write);
+  const catalogue = await waitForCatalogue(origin, learnDeadlineMs, signal, write);
   if (catalogue === undefined) return;
   const { productIds, categorySlugs } = catalogue;
   write("catalogue", { products: productIds.length, categories: categorySlugs.length });
@@ -63,7 +65,9 @@ async function runTraffic(
     origin,
     nextPath: createRequests(catalogue, mix, zipfExponent, random),
     nextArrivalMs: createArrivals(requestsPerSecond, random),
-    durationMs: deadlineMs - performance.now(),
+    ...(untilSilentSeconds === undefined
+      ? { durationMs: startMs + seconds * 1000 - performance.now() }
+      : { durationMs: Number.POSITIVE_INFINITY, maxSilenceMs: untilSilentSeconds * 1000 }),
   });
   const progress = setInterval(() => {
     write("progress", {
@@ -144,6 +148,14 @@ async function main(): Promise<void> {
       new Option("--workload <name>", "what they do").choices(workloadNames).makeOptionMandatory(),
     )
     .option("--seconds <n>", "for how long", parseWhole(1, longestSeconds), defaultSeconds)
+    .addOption(
+      new Option(
+        "--until-silent-seconds <n>",
+        "no end by the clock; ends when nobody has answered for so long",
+      )
+        .argParser(parseWhole(1, longestSeconds))
+        .conflicts("seconds"),
+    )
     .option("--seed <n>", "of all that is drawn by chance", parseWhole(0, 2 ** 31 - 1), defaultSeed)
     .option("--allow-remote", "the shop may be on another machine")
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageExitCode))

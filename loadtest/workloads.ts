@@ -19,7 +19,7 @@ export interface Workload {
   readonly zipfExponent: number;
 }
 
-/** The storefront's mix (spec/deploy.md, "Load tests"). */
+/** The storefront's mix. */
 const storefrontMix: RouteMix = {
   product: 0.55,
   list: 0.25,
@@ -28,7 +28,7 @@ const storefrontMix: RouteMix = {
   checkout: 0.01,
 };
 
-/** The names are those of the command line (spec/commands.md), the numbers those of spec/deploy.md. */
+/** By the names of the command line. */
 export const workloads = {
   demo: {
     summary: "400 product requests/s, Zipf 1: something to see for the TTL law",

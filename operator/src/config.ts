@@ -1,8 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
+import { type LogLevel, logLevels } from "@mestore/telemetry/logger";
 import { z } from "zod";
-
-/** The levels of the logger, from the most to the least talkative. */
-export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 /** What the operator runs with. Nothing of it is read from the environment. */
 export interface Config {
@@ -19,7 +17,7 @@ export interface Config {
   readonly metricsPort: number;
   /** Divides every period of the laws; at least 1. */
   readonly timeScale: number;
-  readonly logLevel: (typeof logLevels)[number];
+  readonly logLevel: LogLevel;
 }
 
 export type ParsedConfig =

@@ -41,7 +41,7 @@ export interface Objective {
   /** In the unit of the shown value. */
   readonly target: number;
   readonly unit: "seconds" | "ratio" | "bytes" | "cores";
-  /** Fewer samples than this are no verdict (spec/tuning.md, observation quality). */
+  /** Fewer samples than this are no verdict (docs/tuning.md, "Observation quality"). */
   readonly minimumSamples: number;
   /** Only these have an error budget. */
   readonly budget: boolean;

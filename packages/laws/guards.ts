@@ -93,7 +93,7 @@ export interface Admission<M extends GuardedMove> {
   readonly refused: readonly Refusal<M>[];
 }
 
-/** Reversals of a knob within 6 h that latch it off (spec/tuning.md, "Verify and roll back"). */
+/** Reversals of a knob within 6 h that latch it off (docs/tuning.md, "Verify and roll back"). */
 export const reversalsToLatch = 3;
 /** A reversal after the request rate moved by more than this is not counted. */
 export const reversalRateTolerance = 0.2;

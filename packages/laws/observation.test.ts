@@ -8,7 +8,6 @@ import {
   growingWindows,
   judgeObjective,
   rateSuffices,
-  rateWindows,
   readBytesPerHit,
   readRateSample,
   readShadowWindow,
@@ -17,6 +16,7 @@ import {
   readTtlInForce,
   readUpdateSample,
   updatesSuffice,
+  windowsUpTo,
   wilsonInterval,
 } from "./observation.ts";
 import { createTiming } from "./timing.ts";
@@ -238,13 +238,13 @@ test("windows grow until their minimum is reached", () => {
   expect(updatesSuffice({ ...updates, changedRefills: 0, seconds: 6 * 3600 }, timing)).toBe(true);
 });
 
-test("windows to try: doubled up to 12 h, those of a hit rate from one TTL to the taint", () => {
+test("windows to try: doubled up to 12 h, or up to where one may look back", () => {
   const timing = createTiming(15);
   expect(growingWindows(500, timing)).toEqual([500, 1000, 2000, 2880]);
   expect(growingWindows(9999, timing)).toEqual([2880]);
   expect(growingWindows(Number.NaN, timing)).toEqual([2880]);
-  expect(rateWindows(20, 100, 350, timing)).toEqual([100, 200, 350]);
-  expect(rateWindows(20, 100, 60, timing)).toEqual([60]);
-  expect(rateWindows(20, 100, 0, timing)).toEqual([]);
-  expect(rateWindows(2000, 100, 9999, timing)).toEqual([2000, 2880]);
+  expect(windowsUpTo(100, 350, timing)).toEqual([100, 200, 350]);
+  expect(windowsUpTo(100, 60, timing)).toEqual([60]);
+  expect(windowsUpTo(100, 0, timing)).toEqual([]);
+  expect(windowsUpTo(2000, 9999, timing)).toEqual([2000, 2880]);
 });

@@ -250,10 +250,16 @@ function secondsOf(window: MetricWindow): number {
   return window.toSeconds - window.fromSeconds;
 }
 
-/** Sampled references that a window of the shadow curve needs (spec/tuning.md, TTL, step 3). */
+/**
+ * Sampled references that a window of the shadow curve needs (docs/tuning.md, "TTL, per cache
+ * class").
+ */
 export const minimumSampledReferences = 2000;
 
-/** Changed refills after which a window of updates need grow no longer (spec/tuning.md, TTL). */
+/**
+ * Changed refills after which a window of updates need grow no longer (docs/tuning.md, "TTL, per
+ * cache class").
+ */
 export const fullUpdateRefills = 4000;
 
 /**
@@ -281,22 +287,6 @@ export function updatesSuffice(sample: UpdateSample, timing: Timing): boolean {
   return sample.seconds >= timing.sixHoursSeconds || sample.changedRefills >= fullUpdateRefills;
 }
 
-/**
- * The windows to try for a measured hit rate, in seconds, until `rateSuffices`: from one TTL on
- * (a window of whole TTLs shows no swing after a move), never longer than `untaintedSeconds`.
- */
-export function rateWindows(
-  windowSeconds: number,
-  ttlSeconds: number,
-  untaintedSeconds: number,
-  timing: Timing,
-): readonly number[] {
-  if (!(untaintedSeconds > 0)) return [];
-  const windows = growingWindows(Math.max(windowSeconds, ttlSeconds), timing);
-  const shorter = windows.filter((seconds) => seconds < untaintedSeconds);
-  return shorter.length === windows.length ? windows : [...shorter, untaintedSeconds];
-}
-
 /** The windows to try, in seconds: each twice the one before, the last is 12 h. */
 export function growingWindows(firstSeconds: number, timing: Timing): readonly number[] {
   const longest = timing.longestWindowSeconds;
@@ -304,4 +294,20 @@ export function growingWindows(firstSeconds: number, timing: Timing): readonly n
   for (let seconds = firstSeconds; seconds > 0 && seconds < longest; seconds *= 2)
     windows.push(seconds);
   return [...windows, longest];
+}
+
+/**
+ * The windows to try where no more than `longestSeconds` may be looked back on (a taint, a period of
+ * the law): as `growingWindows`, ending there. None when that is nothing. A hit rate and a curve
+ * begin with one TTL, which shows no swing after a move.
+ */
+export function windowsUpTo(
+  firstSeconds: number,
+  longestSeconds: number,
+  timing: Timing,
+): readonly number[] {
+  if (!(longestSeconds > 0)) return [];
+  const windows = growingWindows(firstSeconds, timing);
+  const shorter = windows.filter((seconds) => seconds < longestSeconds);
+  return shorter.length === windows.length ? windows : [...shorter, longestSeconds];
 }

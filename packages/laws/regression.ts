@@ -10,7 +10,7 @@ export type Share = (slice: Slice) => number;
 export const slowShare: Share = ({ slow, requests }) => slow / requests;
 export const errorShare: Share = ({ errors, requests }) => errors / requests;
 
-/** Placebo quantiles of the final and the early look (spec/tuning.md, "Verify and roll back"). */
+/** Placebo quantiles of the final and the early look (docs/tuning.md, "Verify and roll back"). */
 export const finalQuantile = 0.99;
 export const earlyQuantile = 0.998;
 /** z of the two-sided 99 % interval, and of the early look, which must not add false alarms. */

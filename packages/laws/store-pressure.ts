@@ -16,10 +16,15 @@ export interface StorePressure {
   readonly inputs: Readonly<Record<string, number>>;
 }
 
-/** Fullness of a store that refuses writes when it is full (spec/tuning.md, memory). */
+/**
+ * Fullness of a store that refuses writes when it is full (docs/tuning.md, "TTL, per cache class").
+ */
 export const freezeFullness = 0.8;
 export const reliefFullness = 0.85;
-/** Factor of one cut, and how many TTLs lie between two cuts of a class (spec/tuning.md, memory). */
+/**
+ * Factor of one cut, and how many TTLs lie between two cuts of a class (docs/tuning.md, "TTL, per
+ * cache class").
+ */
 export const reliefFactor = 0.8;
 export const reliefTtls = 2;
 /**

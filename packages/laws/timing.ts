@@ -1,6 +1,6 @@
 /**
  * Every period, window and cooldown of the laws, in seconds. `timeScale` divides them all, never
- * sample minima, TTLs, ages or the HPA's own period (spec: tuning.md, first section).
+ * sample minima, TTLs, ages or the HPA's own period (docs/tuning.md).
  */
 export interface Timing {
   /** Interval of the metrics that the loop reads, and of its passes. */

@@ -8,7 +8,8 @@ export interface CurvePoint {
 
 /**
  * Grid steps (each a factor of two) from the TTL in force within which the curve is trusted.
- * Measured: 0.2 to 0.6 points off there once anchored, up to 5 elsewhere (spec/tuning.md, TTL).
+ * Measured: 0.2 to 0.6 points off there once anchored, up to 5 elsewhere (docs/tuning.md, "TTL, per
+ * cache class").
  */
 export const trustedGridSteps = 3;
 

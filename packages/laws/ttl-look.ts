@@ -14,14 +14,19 @@ import {
 } from "./ttl-steps.ts";
 import type { TtlClassMemory } from "./ttl-types.ts";
 
-/** One look of the TTL law at one class, at the numbered steps of spec/tuning.md, "TTL". */
+/**
+ * One look of the TTL law at one class, at the numbered steps of docs/tuning.md, "TTL, per cache
+ * class".
+ */
 
 /** Off the goal by more than this the curve acts; the measured rate by itself at twice as much. */
 export const curveDeadBand = 0.01;
 export const measuredDeadBand = 0.02;
 /** Step beyond the last valid point of a curve that does not reach the goal (step 3). */
 export const beyondCurveFactor = 1.22;
-/** The law without a curve: gain on the error, bound of one step in ln T (0.22 is a factor of 1.25). */
+/**
+ * The law without a curve: gain on the error, bound of one step in ln T (0.22 is a factor of 1.25).
+ */
 export const integralGain = 4;
 export const integralStep = 0.22;
 export const integralDeadBand = 0.01;

@@ -11,11 +11,11 @@ import {
   curveSuffices,
   growingWindows,
   rateSuffices,
-  rateWindows,
   readRateSample,
   readShadowWindow,
   readSlice,
   readTtlInForce,
+  windowsUpTo,
 } from "./observation.ts";
 import { createTiming, type Timing } from "./timing.ts";
 import {
@@ -165,7 +165,9 @@ interface LoopResult {
   readonly ttlSeconds: number;
 }
 
-/** Runs the loop as the operator does: scrape, verify or look, guard, write; a second to adoption. */
+/**
+ * Runs the loop as the operator does: scrape, verify or look, guard, write; a second to adoption.
+ */
 function runLoop(
   workload: Workload,
   settings: TtlClassSettings,
@@ -227,11 +229,11 @@ function runLoop(
 
     const ttlSeconds = readTtlInForce(windowOf(0), "product") ?? 0;
     memory = noteTtlInForce(memory, { product: ttlSeconds }, now);
-    const untainted = untaintedSeconds(memory, "product", now, timing);
+    const untainted = untaintedSeconds(memory, { name: "product", ttlSeconds }, now, timing);
     const measured = grow(
       (window) => readRateSample(window, "product"),
       (sample) => rateSuffices(sample, ttlSeconds, timing),
-      rateWindows(windowSeconds, ttlSeconds, untainted, timing),
+      windowsUpTo(Math.max(windowSeconds, ttlSeconds), untainted, timing),
     );
     const curve = grow(
       (window) => readShadowWindow(window, "product"),
@@ -249,13 +251,13 @@ function runLoop(
           product: { ttlSeconds, measured, curve, updates: null, bytesPerHit: null },
         },
         store: null,
-        changeInFlight: inFlight !== null,
       },
       memory,
       now,
       timing,
     );
-    ({ memory } = decision);
+    // While a change is on its way the look of the law is not used up.
+    if (inFlight === null) ({ memory } = decision);
     const { admitted } = admitMoves(
       decision.moves.map((move) => ({
         ...move,

@@ -69,21 +69,26 @@ export function noteTtlApplied(
 
 /**
  * How long a window of look-ups under the TTL in force may be, in seconds: what lies behind the taint
- * of its beginning. A TTL that was there when it was first seen has no taint.
+ * of its beginning and of the last move. A TTL that was there when it was first seen has no taint; one
+ * that was not seen before begins now.
  */
 export function untaintedSeconds(
   memory: TtlMemory,
-  name: string,
+  of: { readonly name: string; readonly ttlSeconds: number },
   nowSeconds: number,
   timing: Timing,
 ): number {
-  const known = memory.classes[name];
-  if (known === undefined) return 0;
-  const taint = known.sinceSeconds > known.firstSeenSeconds ? timing.taintSeconds : 0;
-  return Math.max(0, nowSeconds - known.sinceSeconds - taint);
+  const known = memory.classes[of.name];
+  if (known === undefined || known.ttlSeconds !== of.ttlSeconds) return 0;
+  const changed = lastChangeSeconds(known);
+  return changed === null
+    ? nowSeconds - known.firstSeenSeconds
+    : Math.max(0, nowSeconds - changed - timing.taintSeconds);
 }
 
-/** When the TTL in force last changed, whoever changed it. Null: it stands since it was first seen. */
+/**
+ * When the TTL in force last changed, whoever changed it. Null: it stands since it was first seen.
+ */
 export function lastChangeSeconds(memory: TtlClassMemory): number | null {
   const seen = memory.sinceSeconds > memory.firstSeenSeconds ? memory.sinceSeconds : null;
   const moved = memory.lastMoveSeconds;

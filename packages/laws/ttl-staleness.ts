@@ -2,7 +2,7 @@ import { updatesSuffice } from "./observation.ts";
 import type { Timing } from "./timing.ts";
 import type { UpdateSample } from "./ttl-types.ts";
 
-/** Safety factor of the staleness bound (spec/tuning.md, TTL, step 1). */
+/** Safety factor of the staleness bound (docs/tuning.md, "TTL, per cache class"). */
 export const stalenessMargin = 0.8;
 /** Shorten above this many bounds, lengthen only while the bound is above this many TTLs. */
 export const stalenessShortenAbove = 1.1;

@@ -16,7 +16,10 @@ import type {
   TtlMoveReason,
 } from "./ttl-types.ts";
 
-/** Which steps the TTL law permits: bounds, ratios, gates and floors (spec/tuning.md, "TTL"). */
+/**
+ * Which steps the TTL law permits: bounds, ratios, gates and floors (docs/tuning.md, "TTL, per
+ * cache class").
+ */
 
 /** Largest factor of one move, up or down, and the least one that is worth a move (step 4). */
 export const maxTtlRatio = 2;

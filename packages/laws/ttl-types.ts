@@ -13,7 +13,9 @@ export interface TtlClassSettings {
   readonly mayLengthen: boolean;
 }
 
-/** Look-ups since the TTL in force began, untainted, in a window grown to the minimum of samples. */
+/**
+ * Look-ups since the TTL in force began, untainted, in a window grown to the minimum of samples.
+ */
 export interface RateSample {
   readonly lookups: number;
   readonly hits: number;
@@ -30,7 +32,10 @@ export interface UpdateSample {
   readonly seconds: number;
 }
 
-/** Everything the law looks at for one class. `null`: not enough was seen; the law says so and holds. */
+/**
+ * Everything the law looks at for one class. `null`: not enough was seen; the law says so and
+ * holds.
+ */
 export interface TtlClassObservation {
   /** TTL in force as the service exports it. */
   readonly ttlSeconds: number;
@@ -59,12 +64,11 @@ export interface TtlObservation {
    * caches. A layer that is there but does not answer is one with an unknown limit.
    */
   readonly store: StoreMemory | null;
-  /** While a change is being verified no look is due: only bounds and memory relief act. */
-  readonly changeInFlight?: boolean;
 }
 
 /**
- * What a move is for (spec/tuning.md). `corrective`: predicted to improve a violated indicator;
+ * What a move is for (docs/tuning.md, "Corrective and economising moves").
+ * `corrective`: predicted to improve a violated indicator;
  * `economising`: gives back what is not needed; `safety`: passes every guard but pause and mode.
  */
 export type MoveKind = "corrective" | "economising" | "safety";
@@ -90,8 +94,6 @@ export type TtlMoveReason = (typeof ttlMoveReasons)[number];
 export const ttlHoldReasons = [
   /** Looked at less than a period ago. Nothing to report. */
   "PeriodNotOver",
-  /** Due, but a change is being verified. */
-  "ChangeInFlight",
   /** A figure was NaN, infinite, negative or absurd. */
   "ObservationInvalid",
   /** The class is not among those that the service reports. */
@@ -144,7 +146,10 @@ export interface TtlHold {
   readonly inputs: Readonly<Record<string, number>>;
 }
 
-/** One look of the law. Its moves are one change: they are applied, verified and rolled back together. */
+/**
+ * One look of the law. Its moves are one change: they are applied, verified and rolled back
+ * together.
+ */
 export interface TtlDecision {
   readonly moves: readonly TtlMove[];
   /** One for each class that does not move. */

@@ -300,21 +300,12 @@ describe("step 4, steps and gates", () => {
     expect(decide(low, lookedAt(10)).memory.classes["product"]?.lastLookSeconds).toBe(now);
   });
 
-  test("waiting for evidence or for a change in flight uses up no period", () => {
+  test("waiting for evidence uses up no period", () => {
     const scarce = decide({ measured: { lookups: 4999, hits: 1000, seconds: hour } });
     expect(scarce.reason).toBe("TooFewLookups");
     expect(scarce.memory.classes["product"]?.lastLookSeconds).toBeNull();
     expect(decide({ measured: null }).reason).toBe("TooFewLookups");
     expect(decide({ measured: rate(0.8, 29) }).reason).toBe("TooFewLookups");
-    const decision = decideTtl(
-      [product],
-      { classes: { product: observed(low) }, store: null, changeInFlight: true },
-      stood(),
-      now,
-      timing,
-    );
-    expect(decision.holds[0]?.reason).toBe("ChangeInFlight");
-    expect(decision.memory.classes["product"]?.lastLookSeconds).toBeNull();
   });
 
   describe("shortening", () => {
@@ -527,10 +518,12 @@ describe("what is remembered", () => {
     expect(decide(high, applied).reason).toBe("SettlingAfterMove");
     const changed = noteTtlInForce(stood({ ttlSeconds: 90 }), { product: 60 }, now - minute);
     expect(decide(high, changed).reason).toBe("SettlingAfterMove");
-    expect(untaintedSeconds(changed, "product", now + 4 * minute, timing)).toBe(2 * minute);
-    expect(untaintedSeconds(changed, "product", now, timing)).toBe(0);
-    expect(untaintedSeconds(changed, "search", now, timing)).toBe(0);
-    expect(untaintedSeconds(stood(), "product", now, timing)).toBe(now);
+    const at = { name: "product", ttlSeconds: 60 };
+    expect(untaintedSeconds(changed, at, now + 4 * minute, timing)).toBe(2 * minute);
+    expect(untaintedSeconds(changed, at, now, timing)).toBe(0);
+    expect(untaintedSeconds(changed, { ...at, ttlSeconds: 90 }, now, timing)).toBe(0);
+    expect(untaintedSeconds(changed, { ...at, name: "search" }, now, timing)).toBe(0);
+    expect(untaintedSeconds(stood(), at, now, timing)).toBe(now);
   });
 
   test("the memory survives JSON", () => {

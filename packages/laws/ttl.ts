@@ -26,11 +26,10 @@ const waitingReasons: ReadonlySet<TtlHoldReason> = new Set<TtlHoldReason>([
   "SettlingAfterMove",
   "ObservationInvalid",
   "ClassNotReported",
-  "ChangeInFlight",
 ]);
 
 /**
- * The TTL law (spec/tuning.md, "TTL, per cache class"). Call it on every pass: it knows its own
+ * The TTL law (docs/tuning.md, "TTL, per cache class"). Call it on every pass: it knows its own
  * periods (a class that is not due holds with `PeriodNotOver`), while memory relief and bounds act
  * at once. Its moves are one change. Keep `decision.memory` in any case, and after a write also what
  * `noteTtlApplied` makes of it. Total: an observation that makes no sense leads to holds.
@@ -75,10 +74,7 @@ export function decideTtl(
       continue;
     }
     const input = { settings: one, seen, memory: known, pressure, nowSeconds, timing };
-    const look =
-      enforceBounds(input) ??
-      relieve(input, relieved) ??
-      lookWhenDue(input, observation.changeInFlight ?? false);
+    const look = enforceBounds(input) ?? relieve(input, relieved) ?? lookWhenDue(input);
     const isWaiting = look.result.outcome === "hold" && waitingReasons.has(look.result.reason);
     const isLook = !isWaiting && !isPassing(look.result);
     classes[one.name] = isLook ? { ...look.memory, lastLookSeconds: nowSeconds } : look.memory;
@@ -236,21 +232,11 @@ function relieve(input: LookInput, relieved: string | null): Look | null {
 }
 
 /** A look every period, at any pass after it; while it has to wait for evidence, on every pass. */
-function lookWhenDue(input: LookInput, changeInFlight: boolean): Look {
+function lookWhenDue(input: LookInput): Look {
   const { memory, nowSeconds, timing } = input;
   const { lastLookSeconds } = memory;
-  const isDue = lastLookSeconds === null || nowSeconds - lastLookSeconds >= timing.ttlPeriodSeconds;
-  if (isDue && changeInFlight)
-    return {
-      result: {
-        outcome: "hold",
-        reason: "ChangeInFlight",
-        because: "The last change is being verified; the next look waits for its verdict.",
-      },
-      inputs: {},
-      memory,
-    };
-  if (isDue) return lookAtClass(input);
+  if (lastLookSeconds === null || nowSeconds - lastLookSeconds >= timing.ttlPeriodSeconds)
+    return lookAtClass(input);
   return {
     result: {
       outcome: "hold",

@@ -75,6 +75,21 @@ describe("adoption", () => {
     expect(at(180)).toMatchObject({ outcome: "Withdraw", reason: "RevisionNotAdopted" });
   });
 
+  test("without metrics adoption cannot be seen: not withdrawn, and rolled back 15 minutes later", () => {
+    const at = (seconds: number, rejected: boolean) =>
+      judge([], { inFlight: change, now: start + seconds, rejected });
+    expect(at(180, true)).toMatchObject({ outcome: "Waiting", reason: "AwaitingAdoption" });
+    expect(at(180 + 899, true).outcome).toBe("Waiting");
+    expect(at(180 + 899, false)).toMatchObject({
+      outcome: "Withdraw",
+      reason: "RevisionNotAdopted",
+    });
+    expect(at(180 + 900, true)).toMatchObject({
+      outcome: "RollBack",
+      reason: "VerificationImpossible",
+    });
+  });
+
   test("the record keeps the ten slices before, is plain JSON, and knows its deadline", () => {
     expect(change.baseline).toEqual(before);
     expect(adopted.verifyUntilSeconds).toBe(adoptedAt + 600);

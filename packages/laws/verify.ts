@@ -13,9 +13,13 @@ import { earlyLookSlices, type Timing, verificationSlices } from "./timing.ts";
 
 export { pickBaseline, type Slice, untaintedSlices } from "./slices.ts";
 
-/** Whether a change that was made is kept or taken back (spec/tuning.md, "Verify and roll back"). */
+/**
+ * Whether a change that was made is kept or taken back (docs/tuning.md, "Verify and roll back").
+ */
 
-/** The change that is being verified. Plain JSON: it lives in status, so that it survives a restart. */
+/**
+ * The change that is being verified. Plain JSON: it lives in status, so that it survives a restart.
+ */
 export interface InFlight {
   readonly knob: string;
   /** Values before, by name: exactly these are restored. */
@@ -116,23 +120,7 @@ export function decideVerdict(
 ): Verdict {
   const { adoptedSeconds, sinceSeconds } = inFlight;
   if (adoptedSeconds === null) {
-    const waited = nowSeconds - sinceSeconds;
-    const inputs = { waitedSeconds: waited, adoptionSeconds: timing.adoptionSeconds };
-    return waited >= timing.adoptionSeconds
-      ? {
-          outcome: "Withdraw",
-          reason: "RevisionNotAdopted",
-          sentence: `Revision ${inFlight.revision} was not taken up within ${formatDuration(timing.adoptionSeconds)}.`,
-          inputs,
-          inFlight,
-        }
-      : {
-          outcome: "Waiting",
-          reason: "AwaitingAdoption",
-          sentence: `Revision ${inFlight.revision} is not in force everywhere yet.`,
-          inputs,
-          inFlight,
-        };
+    return awaitAdoption(inFlight, evidence.metricsRejected, nowSeconds - sinceSeconds, timing);
   }
 
   const after = evidence.slices.filter(
@@ -167,6 +155,42 @@ export function decideVerdict(
       return { ...compared, outcome: "Unverified", inFlight: extended };
   }
   return awaitSlices(inFlight, after, evidence.metricsRejected, nowSeconds, timing);
+}
+
+/**
+ * Only metrics can tell whether a revision was taken up: without them it is not withdrawn in time.
+ */
+function awaitAdoption(
+  inFlight: InFlight,
+  metricsRejected: boolean,
+  waitedSeconds: number,
+  timing: Timing,
+): Verdict {
+  const { adoptionSeconds, metricsLostSeconds } = timing;
+  const inputs = { waitedSeconds, adoptionSeconds };
+  if (metricsRejected && waitedSeconds >= adoptionSeconds + metricsLostSeconds)
+    return {
+      outcome: "RollBack",
+      reason: "VerificationImpossible",
+      sentence: `There are no metrics to see revision ${inFlight.revision} by, ${formatDuration(metricsLostSeconds)} after it was due.`,
+      inputs,
+      inFlight,
+    };
+  if (!metricsRejected && waitedSeconds >= adoptionSeconds)
+    return {
+      outcome: "Withdraw",
+      reason: "RevisionNotAdopted",
+      sentence: `Revision ${inFlight.revision} was not taken up within ${formatDuration(adoptionSeconds)}.`,
+      inputs,
+      inFlight,
+    };
+  return {
+    outcome: "Waiting",
+    reason: "AwaitingAdoption",
+    sentence: `Revision ${inFlight.revision} is not in force everywhere yet.`,
+    inputs,
+    inFlight,
+  };
 }
 
 /** Metrics that stay away for 15 min past the deadline: what cannot be verified is taken back. */

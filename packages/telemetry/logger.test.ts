@@ -79,12 +79,45 @@ describe("secrets never reach a log", () => {
     expect(text).toContain("redis://default:[redacted]@cache:6379/0");
   });
 
+  test.each([
+    ["an apostrophe", "postgres://shop:hun'ter2@db/shop", "postgres://shop:[redacted]@db/shop"],
+    ["an at sign", "redis://default:hun@ter2@cache:6379", "redis://default:[redacted]@cache:6379"],
+    ["a slash", "postgres://shop:hun/ter2@db/shop", "postgres://shop:[redacted]@db/shop"],
+    ["a query mark", "postgres://shop:hun?ter2@db/shop", "postgres://shop:[redacted]@db/shop"],
+    ["a backslash", "redis://:hun\\ter2@cache", "redis://:[redacted]@cache"],
+    ["digits only", "redis://:12345@cache", "redis://:[redacted]@cache"],
+    ["quotes around", "no 'redis://:hunter2@cache' here", "no 'redis://:[redacted]@cache' here"],
+    ["double quotes around", 'no "redis://:hunter2@c" b@d', 'no "redis://:[redacted]@c" b@d'],
+    ["a line after it", "redis://:hunter2@cache\nat a@b", "redis://:[redacted]@cache\nat a@b"],
+  ])("a password of a URL with %s", (_, msg, redacted) => {
+    expect(JSON.parse(redactLine(JSON.stringify({ msg })))).toEqual({ msg: redacted });
+  });
+
+  test.each([
+    ["/reset?token=hunter2&lang=es", "/reset?token=[redacted]&lang=es"],
+    [
+      "https://a.example/?lang=es&password=hunter2",
+      "https://a.example/?lang=es&password=[redacted]",
+    ],
+    ["http://a/?access_token=hunter2#top", "http://a/?access_token=[redacted]#top"],
+    ["http://a/?apiKey=hun'ter2 was refused", "http://a/?apiKey=[redacted] was refused"],
+    ['"http://a/?db.password=hunter2" it said', '"http://a/?db.password=[redacted]" it said'],
+  ])("the value of a parameter named like a secret: %s", (msg, redacted) => {
+    expect(JSON.parse(redactLine(JSON.stringify({ msg })))).toEqual({ msg: redacted });
+  });
+
   test("a long line is searched in time that grows with its length", () => {
-    const worst = `${"a:b/".repeat(5000)}://${"token".repeat(20_000)}`;
-    const line = JSON.stringify({ worst });
-    const before = performance.now();
-    expect(redactLine(line)).toBe(line);
-    expect(performance.now() - before).toBeLessThan(1000);
+    for (const worst of [
+      `${"a:b/".repeat(5000)}://${"token".repeat(20_000)}`,
+      "a://b:".repeat(20_000),
+      "?token".repeat(20_000),
+      `a://${":".repeat(100_000)}`,
+    ]) {
+      const line = JSON.stringify({ worst });
+      const before = performance.now();
+      expect(redactLine(line)).toBe(line);
+      expect(performance.now() - before).toBeLessThan(1000);
+    }
   });
 
   test("what is no secret stays as it is", () => {
@@ -93,6 +126,8 @@ describe("secrets never reach a log", () => {
       passwordless: true,
       url: "http://localhost:8000/products?at=12:30@noon",
       address: "at 12:00 mail a@b.example",
+      other: "http://localhost:8000/@scope/x and http://[::1]:8000/@scope, http://localhost:8000",
+      query: "/products?tokens=3&secretary=me&limit=2",
       msg: 'the field "password" is missing',
     });
     expect(redactLine(line)).toBe(line);

@@ -45,16 +45,36 @@ const secretName =
   /(?:password|passwd|passphrase|secret|token|authorization|cookie|api[-_]?key|private[-_]?key|credentials?)$/i;
 /** Whether any field of a line has such a name: most lines have none, and are not parsed. */
 const hasSecretName = new RegExp(secretName.source.replace("$", String.raw`"\s*:`), "i");
-/** `scheme://user:password@`; the user is kept, since it tells which account failed. */
-const urlPassword = /(\b[a-z][a-z0-9+.-]{0,31}:\/\/[^\s"'/:@?#]*:)[^\s"'/@]+@/gi;
+/** What text in a JSON string can have without an end of a word or of the string: no space, no quote, no escape but that of `\`. */
+const inWord = String.raw`(?:[^\s"\\]|\\\\)`;
+/**
+ * `scheme://user:password@`; the user is kept, since it tells which account failed. The password ends
+ * at the last `@` of the word, because people paste passwords with `@`, `'` or `/` in them. A host
+ * with its port and a path is none. The length, that of the longest tokens of clouds, bounds the search.
+ */
+const urlPassword = new RegExp(
+  String.raw`(\b[a-z][a-z0-9+.-]{0,31}://[^\s"'/:@?#[\]\\]{0,256}:)(?!\d{1,5}(?:[/?#]|\\?"))${inWord}{1,4096}@`,
+  "gi",
+);
+/** `?password=…`, `&access_token=…`: the value of a query parameter named like a secret. */
+const querySecret = new RegExp(
+  String.raw`([?&;][\w.-]{0,64}?${secretName.source.replace("$", "")}=)[^\s"\\&#]+`,
+  "gi",
+);
 
 /**
  * Takes the values of fields named like a secret (`password`, `accessToken`, `authorization`, …, at
- * any depth) and the passwords of URLs, also inside messages and stacks, out of one JSON line.
+ * any depth), the passwords of URLs and the values of their parameters named like a secret, also inside
+ * messages and stacks, out of one JSON line.
  */
 export function redactLine(line: string): string {
   const named = hasSecretName.test(line) ? redactFields(line) : line;
-  return named.includes("://") ? named.replace(urlPassword, `$1${censored}@`) : named;
+  const withoutPasswords = named.includes("://")
+    ? named.replace(urlPassword, `$1${censored}@`)
+    : named;
+  return withoutPasswords.includes("=")
+    ? withoutPasswords.replace(querySecret, `$1${censored}`)
+    : withoutPasswords;
 }
 
 function redactFields(line: string): string {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { serviceMetrics } from "@mestore/contract/metrics";
 import { createLogger } from "@mestore/telemetry/logger";
 import { createRegistry } from "@mestore/telemetry/registry";
@@ -6,6 +7,7 @@ import { createApp } from "./app.ts";
 import { createPageCache } from "./cache/index.ts";
 import type { Database } from "./database/database.ts";
 import { DatabaseUnavailableError } from "./database/fault.ts";
+import { formatApi } from "./http/openapi-routes.ts";
 import { createHistory } from "./performance/index.ts";
 import { untuned } from "./tuning/index.ts";
 
@@ -14,17 +16,17 @@ function createBed(query: Database["query"]) {
   const lines: string[] = [];
   const logger = createLogger({ name: "test", level: "debug", write: (line) => lines.push(line) });
   const registry = createRegistry();
-  const clocks = { now: () => Date.UTC(2026, 0, 1), monotonic: () => 5000 };
+  const monotonic = () => 5000;
   const app = createApp({
-    cache: createPageCache({ store: null, registry, logger, l1Bytes: 1e6, ...clocks }),
+    cache: createPageCache({ store: null, registry, logger, l1Bytes: 1e6, monotonic }),
     database: { query, isReachable: () => true, close: async () => {} },
-    history: createHistory(registry, clocks.now),
+    history: createHistory(registry, () => Date.UTC(2026, 0, 1)),
     tuning: untuned,
     requestIp: () => "203.0.113.9",
     readiness: { report: () => Promise.reject(new Error("nobody asks")) },
     registry,
     logger,
-    monotonicMs: clocks.monotonic,
+    monotonicMs: monotonic,
   });
   return { app, registry, lines };
 }
@@ -75,6 +77,13 @@ test("a process that lives says so without any store", async () => {
 test("the performance API stays on this machine", async () => {
   const response = await unasked.app.request("/api/v1/performance/sla/compliance");
   expect(response.status).toBe(403);
+});
+
+test("docs/openapi.json is what the routes say; if not: bun service/src/main.ts openapi > docs/openapi.json && bun fmt docs/openapi.json", async () => {
+  const committed = await Bun.file(join(import.meta.dir, "../../docs/openapi.json")).text();
+  // Of the layout nothing, of the order of members everything.
+  const indented = JSON.stringify(JSON.parse(committed), null, 2);
+  expect(`${indented}\n`).toBe(formatApi(unasked.app));
 });
 
 describe("a request that fails", () => {

@@ -9,6 +9,7 @@ import { type Config, parseConfig } from "./config.ts";
 import { createDatabase } from "./database/database.ts";
 import { applyMigrations, loadMigrations, loadSchemaVersion } from "./database/migrate.ts";
 import type { Migration } from "./database/migration.ts";
+import { formatApi } from "./http/openapi-routes.ts";
 import { createReadiness, isReady } from "./http/readiness.ts";
 import { createDrain } from "./http/drain.ts";
 import { createHistory } from "./performance/index.ts";
@@ -18,7 +19,7 @@ import { untuned, watchTuningFile } from "./tuning/index.ts";
 const failed = 1;
 const misused = 2;
 
-/** Of the process's own cache layer; with it a loaded process stays under 300 MB (spec: performance.md). */
+/** Of the process's own cache layer; with it a loaded process stays under 300 MB. */
 const l1Bytes = 64 * 1024 * 1024;
 
 /** Balancers keep idle connections for up to 60 s; whoever keeps them longer never cuts one in use. */
@@ -38,8 +39,9 @@ await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<void> {
   const [command, ...rest] = words;
-  if (rest.length > 0 || (command !== undefined && command !== "migrate"))
-    return fail(misused, "usage: main.ts [migrate]");
+  if (rest.length > 0 || (command !== undefined && !["migrate", "openapi"].includes(command)))
+    return fail(misused, "usage: main.ts [migrate|openapi]");
+  if (command === "openapi") return printApi();
   const parsed = parseConfig(process.env);
   if (!parsed.ok) return fail(misused, `the environment is wrong: ${formatFaults(parsed.faults)}`);
   const logger = createLogger({ name: "mestore-service", level: parsed.value.logLevel });
@@ -58,6 +60,25 @@ async function main(words: readonly string[]): Promise<void> {
 function fail(code: number, message: string): void {
   process.stderr.write(`mestore-service: ${message}\n`);
   process.exit(code);
+}
+
+/** Prints what docs/openapi.json is made of. Needs no environment: what an app offers, it offers without stores. */
+function printApi(): void {
+  const registry = createRegistry();
+  const logger = createLogger({ name: "mestore-service", level: "warn" });
+  const unasked = () => Promise.reject(new Error("a description asks no store"));
+  const app = createApp({
+    cache: createPageCache({ store: null, registry, logger, l1Bytes, monotonic: monotonicMs }),
+    database: { query: unasked, isReachable: () => false, close: async () => {} },
+    history: createHistory(registry, now),
+    tuning: untuned,
+    requestIp: () => null,
+    readiness: { report: unasked },
+    registry,
+    logger,
+    monotonicMs,
+  });
+  process.stdout.write(formatApi(app));
 }
 
 async function migrate(
@@ -88,9 +109,9 @@ async function serve(
   observeProcess(registry, now);
   const eventLoop = observeEventLoop(registry, monotonicMs);
   const database = createDatabase({ url: databaseUrl, registry, logger, monotonicMs });
-  const clocks = { now, monotonic: monotonicMs };
-  const store = redisUrl === null ? null : createRedisStore({ url: redisUrl, logger, ...clocks });
-  const cache = createPageCache({ store, registry, logger, l1Bytes, ...clocks });
+  const store =
+    redisUrl === null ? null : createRedisStore({ url: redisUrl, logger, monotonic: monotonicMs });
+  const cache = createPageCache({ store, registry, logger, l1Bytes, monotonic: monotonicMs });
   const tuning =
     tuningFile === null
       ? null

@@ -42,7 +42,6 @@ export function createTestApp(stores: {
 }): TestApp {
   const registry = createRegistry();
   const monotonic = () => performance.now();
-  const clocks = { now: () => Date.now(), monotonic };
   const database = createDatabase({
     url: stores.postgresUrl,
     registry,
@@ -53,8 +52,8 @@ export function createTestApp(stores: {
   const store =
     stores.redisUrl === null
       ? null
-      : createRedisStore({ url: stores.redisUrl, logger: silent, ...clocks });
-  const cache = createPageCache({ store, registry, logger: silent, l1Bytes: 32e6, ...clocks });
+      : createRedisStore({ url: stores.redisUrl, logger: silent, monotonic });
+  const cache = createPageCache({ store, registry, logger: silent, l1Bytes: 32e6, monotonic });
   const readiness = createReadiness({
     loadSchemaVersion: async () => 0,
     requiredSchemaVersion: 0,
@@ -65,7 +64,7 @@ export function createTestApp(stores: {
   const app = createApp({
     cache,
     database,
-    history: createHistory(registry, clocks.now),
+    history: createHistory(registry, () => Date.now()),
     tuning: untuned,
     requestIp: () => "127.0.0.1",
     readiness,

@@ -40,7 +40,13 @@ describe("a start that cannot be", () => {
   test("with an unknown command: how it is used", async () => {
     const { code, stderr } = await runService({}, ["serve"]);
     expect(code).toBe(2);
-    expect(stderr).toBe("mestore-service: usage: main.ts [migrate]\n");
+    expect(stderr).toBe("mestore-service: usage: main.ts [migrate|openapi]\n");
+  });
+
+  test("with openapi: prints the description, asking for no environment and no store", async () => {
+    const { code, stdout, stderr } = await runService({}, ["openapi"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ openapi: "3.1.0", paths: { "/livez": {} } });
   });
 
   test.each(["PORT", "METRICS_PORT"])("with %s taken: one line, exit code 1", async (variable) => {

@@ -1,3 +1,4 @@
+import { findProgram } from "../stack/find-program.ts";
 import type { SuiteName } from "./suites.ts";
 
 /** Programs that a suite drives; of each line one is enough. */
@@ -18,7 +19,7 @@ export function findMissingTool(suite: SuiteName): string | null {
     return "Linux with root";
   if (suite === "browser" && process.env["CHROMIUM"] !== undefined) return null;
   const missing = programsOf[suite].find((names) =>
-    names.every((name) => Bun.which(name) === null),
+    names.every((name) => findProgram(name) === null),
   );
   return missing === undefined ? null : missing.join(" or ");
 }

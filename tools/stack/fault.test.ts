@@ -10,6 +10,17 @@ test("a full disk is a fault with a hint, whatever call met it", () => {
   expect(fault?.hint).toContain("Free some space");
 });
 
+test("a path that somebody else owns is a fault that says whose it is, and the way out", () => {
+  const error = Object.assign(new Error("EACCES: permission denied, open '/x'"), {
+    code: "EACCES",
+    path: "/no such file of MeStore",
+  });
+  const fault = asStackFault(error);
+  expect(fault?.code).toBe("ACCESS_DENIED");
+  expect(fault?.hint).toStartWith("/ belongs to root.");
+  expect(fault?.hint).toContain("MESTORE_HOME=");
+});
+
 test("a fault stays what it is, and a defect of ours is none", () => {
   const fault = new StackFault("PORT_TAKEN", "port 8000 is taken");
   expect(asStackFault(fault)).toBe(fault);

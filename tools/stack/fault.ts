@@ -1,8 +1,13 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname } from "node:path";
+
 /**
  * What can go wrong on a person's machine, as opposed to a defect of ours. A command prints the
  * message and the hint, never a stack trace, and exits with 1.
  */
 export type StackFaultCode =
+  | "ACCESS_DENIED"
   | "ALREADY_RUNNING"
   | "BAD_STORE_URL"
   | "DISK_FULL"
@@ -36,6 +41,8 @@ export class StackFault extends Error {
 const diskHints: Readonly<Record<string, string>> = {
   ENOSPC: diskFullHint,
   EDQUOT: "The disk quota is used up. Free some space and run the same command again.",
+  EFBIG:
+    "The limit of file sizes is too low. Raise it (ulimit -f unlimited) and run the same command again.",
   EROFS: "The file system is read-only; MeStore writes under .mestore/ and the cache directory.",
 };
 
@@ -48,7 +55,34 @@ export function saysDiskFull(text: string): boolean {
 export function asStackFault(error: unknown): StackFault | null {
   if (error instanceof StackFault) return error;
   if (!(error instanceof Error)) return null;
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if ((code === "EACCES" || code === "EPERM") && path !== undefined)
+    return new StackFault("ACCESS_DENIED", error.message, describeOwner(path));
   const hint = code === undefined ? undefined : diskHints[code];
   return hint === undefined ? null : new StackFault("DISK_FULL", error.message, hint);
+}
+
+/** Whose the path is, or the nearest directory above it that is there, and the two ways on. */
+function describeOwner(path: string): string {
+  let found = path;
+  // Also false below a directory that we may not enter.
+  while (!existsSync(found) && dirname(found) !== found) found = dirname(found);
+  const owner = nameOfUser(statSync(found).uid);
+  const me = nameOfUser(process.geteuid?.() ?? userInfo().uid);
+  const ways =
+    owner === me
+      ? "Give yourself the right to write there"
+      : `You are ${me}. Run the command as ${owner}, who ran MeStore here before`;
+  return `${found} belongs to ${owner}. ${ways}, or keep your own data elsewhere: MESTORE_HOME=~/mestore-data ./mestore up`;
+}
+
+function nameOfUser(uid: number): string {
+  try {
+    const entry = readFileSync("/etc/passwd", "utf8")
+      .split("\n")
+      .find((line) => line.split(":")[2] === String(uid));
+    return entry?.split(":")[0] ?? `user ${uid}`;
+  } catch {
+    return `user ${uid}`;
+  }
 }

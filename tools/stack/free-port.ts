@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 
 const loopback = "127.0.0.1";
 
@@ -17,15 +17,27 @@ export async function isPortFree(port: number): Promise<boolean> {
   return (await listenOnce(port)) !== null;
 }
 
-function listenOnce(port: number): Promise<number | null> {
+async function listenOnce(port: number): Promise<number | null> {
+  const held = await holdPort(port);
+  await held?.release();
+  return held?.port ?? null;
+}
+
+/** A port that nobody else can have until it is released. */
+export interface HeldPort {
+  readonly port: number;
+  release(): Promise<void>;
+}
+
+/** Takes a port of the loopback interface, any free one for 0; null when somebody else has it. */
+export function holdPort(port: number): Promise<HeldPort | null> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(null));
     server.listen({ port, host: loopback, exclusive: true }, () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(address !== null && typeof address === "object" ? address.port : null),
-      );
+      const { port: given } = server.address() as AddressInfo;
+      const release = () => new Promise<void>((done) => server.close(() => done()));
+      resolve({ port: given, release });
     });
   });
 }

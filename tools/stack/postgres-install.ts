@@ -3,6 +3,7 @@ import { cpSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } fro
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StackFault } from "./fault.ts";
+import { findProgram } from "./find-program.ts";
 import { isRoot, makeReachableDirectory, rootRoom } from "./paths.ts";
 
 /**
@@ -84,10 +85,6 @@ function linkLibraries(native: string): void {
   }
 }
 
-function findInSystem(program: string): string | null {
-  return Bun.which(program, { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin` });
-}
-
 /** The numbers of our own user, from the file that useradd writes. */
 function readUser(): { uid: number; gid: number } | null {
   const line = readFileSync("/etc/passwd", "utf8")
@@ -100,7 +97,7 @@ function readUser(): { uid: number; gid: number } | null {
 function ensureUser(): { uid: number; gid: number } {
   const hint =
     "Run MeStore as an ordinary user instead, or give a server of your own: --postgres URL";
-  if (findInSystem("setpriv") === null)
+  if (findProgram("setpriv") === null)
     throw new StackFault(
       "MISSING_TOOL",
       "PostgreSQL does not run as root, and setpriv (package util-linux) is not there to change the user",
@@ -108,7 +105,7 @@ function ensureUser(): { uid: number; gid: number } {
     );
   const present = readUser();
   if (present !== null) return present;
-  const useradd = findInSystem("useradd");
+  const useradd = findProgram("useradd");
   if (useradd === null)
     throw new StackFault(
       "MISSING_TOOL",
@@ -149,6 +146,6 @@ export function commandOf(
   const command = [join(install.directory, "bin", program), ...args];
   if (install.runAs === null) return command;
   const { uid, gid } = install.runAs;
-  const setpriv = findInSystem("setpriv") as string;
+  const setpriv = findProgram("setpriv") as string;
   return [setpriv, `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--", ...command];
 }

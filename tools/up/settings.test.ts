@@ -54,5 +54,13 @@ describe("addresses of one's own stores", () => {
     expect(withoutPassword("postgres://me:secret@h:1/db")).toBe("postgres://me:***@h:1/db");
     expect(withoutPassword("redis://:secret@h:1/0")).toBe("redis://:***@h:1/0");
     expect(withoutPassword("demo")).toBe("demo");
+    expect(withoutPassword("postgres://h/db?user=me&password=secret&sslmode=require")).toBe(
+      "postgres://h/db?user=me&password=***&sslmode=require",
+    );
+    for (const key of ["sslpassword", "PASSWORD", "auth_token", "pass", "apiKey"])
+      expect(withoutPassword(`redis://h:1/0?${key}=hidden`)).not.toContain("hidden");
+    expect(withoutPassword("redis://h:1/0?password=one&password=two")).toBe(
+      "redis://h:1/0?password=***",
+    );
   });
 });

@@ -49,10 +49,15 @@ export function parseStoreUrl(text: string, protocols: readonly string[]): Store
   return { ok: true, url: text };
 }
 
-/** The address with its password hidden, for messages. */
+/** Query parameters in which drivers take a secret: libpq's `password`, a vendor's `auth_token`. */
+const secretKey = /pass|pwd|secret|token|auth|credential|api-?key/i;
+
+/** The address with its passwords hidden, for messages. */
 export function withoutPassword(url: string): string {
   if (!URL.canParse(url)) return url;
   const parsed = new URL(url);
   if (parsed.password !== "") parsed.password = "***";
+  for (const key of [...parsed.searchParams.keys()])
+    if (secretKey.test(key)) parsed.searchParams.set(key, "***");
   return parsed.href;
 }

@@ -1,13 +1,16 @@
 import { rmSync } from "node:fs";
+import { asStackFault } from "../stack/fault.ts";
 import { type HomePaths, notePath } from "../stack/paths.ts";
 import { stopPostgres } from "../stack/postgres.ts";
-import { type ProcessId, stopProcess } from "../stack/process.ts";
+import { isAlive, type ProcessId, stopProcess } from "../stack/process.ts";
 import {
-  livingParts,
+  emptyState,
   loadStateAndNotes,
   type PartName,
+  type PartRecord,
   partNames,
   saveState,
+  type State,
   withoutPart,
 } from "./state.ts";
 
@@ -32,30 +35,61 @@ export interface StopReport {
   readonly outcome: Outcome;
 }
 
+export interface StopSelection {
+  /** Those to stop; every one unless said otherwise. */
+  readonly names?: readonly PartName[];
+  /** What the caller knows to run, whether or not it could be written to the state file. */
+  readonly known?: State;
+}
+
 /**
  * Stops the parts that live, those that depend on others first, and forgets them. When none is
- * left the state file goes.
- * @param names those to stop; every one unless said otherwise
+ * left the state file goes. Where nothing can be written, on a full disk, they are stopped all the
+ * same: what the file says then is of processes that are gone, which the next reader sees.
  */
 export async function stopParts(
   paths: HomePaths,
   onStopped: (report: StopReport) => void,
-  names: readonly PartName[] = partNames,
+  { names = partNames, known }: StopSelection = {},
 ): Promise<void> {
-  let state = loadStateAndNotes(paths);
-  const living = livingParts(state);
+  const recorded = known === undefined ? loadStateAndNotes(paths) : loadWhatCanBeRead(paths);
+  let state = known ?? recorded;
+  const stuck = new Set<PartName>();
   for (const name of partNames.toReversed()) {
-    const part = living[name];
-    if (part !== undefined && names.includes(name)) {
+    if (!names.includes(name)) continue;
+    for (const part of livingProcesses(name, [state, recorded])) {
       const outcome = await stopPart(name, part);
       onStopped({ name, pid: part.pid, outcome });
-      if (outcome === "stuck") continue;
-    } else if (part !== undefined) continue;
-    rmSync(notePath(paths, name), { force: true });
-    state = withoutPart(state, name);
-    saveState(paths.state, state);
+      if (outcome === "stuck") stuck.add(name);
+    }
   }
-  if (Object.keys(state.parts).length === 0) rmSync(paths.state, { force: true });
+  const gone = partNames.filter((name) =>
+    names.includes(name) ? !stuck.has(name) : livingProcesses(name, [state, recorded]).length === 0,
+  );
+  state = gone.reduce(withoutPart, state);
+  try {
+    for (const name of gone) rmSync(notePath(paths, name), { force: true });
+    if (Object.keys(state.parts).length === 0) rmSync(paths.state, { force: true });
+    else saveState(paths.state, state);
+  } catch (error) {
+    if (asStackFault(error) === null) throw error;
+  }
+}
+
+/** A file that cannot be read hides nothing from a caller who knows by himself what runs. */
+function loadWhatCanBeRead(paths: HomePaths): State {
+  try {
+    return loadStateAndNotes(paths);
+  } catch (error) {
+    if (asStackFault(error) === null) throw error;
+    return emptyState;
+  }
+}
+
+/** The processes of one part that live, each once. */
+function livingProcesses(name: PartName, states: readonly State[]): PartRecord[] {
+  const found = states.flatMap(({ parts }) => parts[name] ?? []).filter((part) => isAlive(part));
+  return [...new Map(found.map((part) => [part.pid, part])).values()];
 }
 
 export function describeOutcome({ pid, outcome }: StopReport): string {

@@ -2,7 +2,7 @@ import { noteRolledBack, noteUnverified, noteVerified, refuseWrite } from "@mest
 import { decideVerdict, noteAdopted, planRollback, untaintedSlices } from "@mestore/laws/verify";
 import type { ChangeOnItsWay, LoopMemory } from "./memory.ts";
 import type { ProfileDecision } from "../profile/status.ts";
-import { type PassContext, startChange, type Step } from "./step.ts";
+import { type PassContext, planDocument, startChange, type Step, ttlKnob } from "./step.ts";
 
 type Verdict = ReturnType<typeof decideVerdict>;
 
@@ -13,12 +13,12 @@ type Verdict = ReturnType<typeof decideVerdict>;
 export function advanceChange(context: PassContext, memory: LoopMemory): Step {
   const { change } = memory;
   if (change === null) return unchanged(memory);
-  const { document } = context;
-  if (document === null || document.revision < change.inFlight.revision)
-    return forgetUnwritten(context, memory, change);
+  if (isOutOfForce(context, change)) return replan(context, memory, change);
 
   const adopted = noteAdoption(context, memory, change);
   if (adopted.change === null || adopted.change.origin === "Restored") return unchanged(adopted);
+  // Only a move of the law is verified: without metrics the others have nothing to wait for but them.
+  if (adopted.change.origin !== "Law" && !context.observation.ok) return unchanged(adopted);
   const { slices, changesAtSeconds } = adopted;
   const verdict = decideVerdict(
     adopted.change.inFlight,
@@ -36,24 +36,59 @@ export function advanceChange(context: PassContext, memory: LoopMemory): Step {
 const unchanged = (memory: LoopMemory): Step => ({ memory, write: null, records: [] });
 
 /**
- * The document in force is older than the change: the loop was killed, or the disk full, between
- * saving the intention and writing it; or somebody has put another document in its place.
+ * Whether the change is known not to run. What the service exports decides: a file that is damaged or
+ * gone while the service runs its revision leaves the change to be verified. Without metrics an older
+ * document tells only that a change which never arrived will not.
  */
-function forgetUnwritten(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay): Step {
+function isOutOfForce(
+  { document, observation }: PassContext,
+  { inFlight, origin }: ChangeOnItsWay,
+): boolean {
+  const { revision, adoptedSeconds } = inFlight;
+  if (document !== null && document.revision >= revision) return false;
+  if (observation.ok && observation.revision >= revision) return false;
+  // No document, and once taken up: the service keeps its last good one. To write a way back twice
+  // does no harm, to leave it unwritten does.
+  if (document === null)
+    return adoptedSeconds === null && (observation.ok || origin === "Restored");
+  return adoptedSeconds === null || observation.ok;
+}
+
+/**
+ * The loop was killed, or the disk full, between saving the intention and writing it; or somebody has
+ * put an older document in its place. A way back is written again, every other change is forgotten.
+ */
+function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay): Step {
   const { document } = context;
-  const { revision, adoptedSeconds } = change.inFlight;
+  const { revision, adoptedSeconds, from, to } = change.inFlight;
+  if (change.origin === "Restored") {
+    const lost = Object.keys(to).filter(
+      (name) => document === null || document.ttlSeconds[name] === from[name],
+    );
+    const { writable, isPaused } = judgeModes(context, lost);
+    if (isPaused) return unchanged(memory);
+    if (writable.length > 0) {
+      const reason = `Revision ${revision} was decided but not written, and is written again.`;
+      const again = { revision, to: pick(to, writable), reason };
+      return { memory, write: planDocument(context, memory, again), records: [] };
+    }
+  }
   const because =
     adoptedSeconds === null
       ? { reason: "NeverWritten", sentence: `Revision ${revision} was decided but not written.` }
       : { reason: "Overwritten", sentence: `Revision ${revision} was replaced by an older one.` };
+  const written = memory.written?.ttlSeconds ?? {};
   return {
     memory: {
-      ...close(memory, change, "Withdrawn"),
+      ...close(memory, change, () => "Withdrawn"),
+      // With no document left the number stays taken: a service may yet turn out to run it.
       written:
-        document === null ? null : { revision: document.revision, ttlSeconds: document.ttlSeconds },
+        document === null
+          ? { revision, ttlSeconds: { ...written, ...planRollback(change.inFlight, written) } }
+          : { revision: document.revision, ttlSeconds: document.ttlSeconds },
     },
     write: null,
-    records: recordsOf(change, "Withdrawn", { ...because, inputs: {} }),
+    records: recordsOf(change, () => "Withdrawn", { ...because, inputs: {} }),
   };
 }
 
@@ -86,9 +121,9 @@ function conclude(
     guardsAfter: LoopMemory["guards"],
     outcome: ProfileDecision["verdict"],
   ): Step => ({
-    memory: { ...close(memory, change, outcome), guards: guardsAfter },
+    memory: { ...close(memory, change, () => outcome), guards: guardsAfter },
     write: null,
-    records: recordsOf(change, outcome, verdict),
+    records: recordsOf(change, () => outcome, verdict),
   });
   switch (verdict.outcome) {
     case "Waiting":
@@ -103,7 +138,10 @@ function conclude(
   }
 }
 
-/** Exactly the previous values again; what may not be written now is kept, or waits for a pause to end. */
+/**
+ * Exactly the previous values again, of the classes that may be written now. The others keep what
+ * they have; a pause is waited for.
+ */
 function restore(
   context: PassContext,
   memory: LoopMemory,
@@ -111,59 +149,71 @@ function restore(
   verdict: Verdict,
 ): Step {
   const { nowSeconds, timing, document, profile } = context;
+  const { inFlight } = change;
   const isRollback = verdict.outcome === "RollBack";
+  const { writable, isPaused } = judgeModes(context, Object.keys(inFlight.from));
+  if (isPaused) return unchanged(memory);
+
+  const keepsAll = isRollback && profile.spec.guardrails.rollbackPolicy === "Disabled";
+  const names = keepsAll ? [] : writable;
+  const knobs = new Set(names.map(ttlKnob));
+  const verdictOf = (knob: string) => {
+    if (!knobs.has(knob)) return "Kept";
+    return isRollback ? "RolledBack" : "Withdrawn";
+  };
   const guards = isRollback
     ? noteRolledBack(memory.guards, change.moves, nowSeconds, timing)
     : memory.guards;
-  const refusal = refuseWrite("safety", {
-    mode: context.mode,
-    paused: context.paused,
-    frozen: context.freeze.frozen,
-  });
-  if (refusal === "Paused") return unchanged(memory);
-  if (refusal !== null || (isRollback && profile.spec.guardrails.rollbackPolicy === "Disabled"))
-    return {
-      memory: { ...close(memory, change, "Kept"), guards },
-      write: null,
-      records: recordsOf(change, "Kept", verdict),
-    };
-
-  const outcome = isRollback ? "RolledBack" : "Withdrawn";
-  const concluded = { ...close(memory, change, outcome), guards };
-  const records = recordsOf(change, outcome, verdict);
-  const to = planRollback(change.inFlight, document?.ttlSeconds ?? {});
+  const concluded = { ...close(memory, change, verdictOf), guards };
+  const records = recordsOf(change, verdictOf, verdict);
+  // A file that is damaged or gone: the service runs what was written last.
+  const inForce = document?.ttlSeconds ?? memory.written?.ttlSeconds ?? {};
+  const to = pick(planRollback(inFlight, inForce), names);
   if (Object.keys(to).length === 0) return { memory: concluded, write: null, records };
+  const moved = new Set(Object.keys(to).map(ttlKnob));
   const restored = startChange(context, concluded, {
     origin: "Restored",
-    from: pick(change.inFlight.to, Object.keys(to)),
+    from: pick(inFlight.to, Object.keys(to)),
     to,
     reason: `${verdict.reason}: ${verdict.sentence}`,
     // The way back is an entry of the status; in the log the verdict says it all.
-    records: change.moves.map(({ knob, from: before, to: after }) => ({
-      knob,
-      from: after,
-      to: before,
-      reason: verdict.reason,
-      sentence: verdict.sentence,
-      inputs: verdict.inputs,
-    })),
+    records: change.moves
+      .filter(({ knob }) => moved.has(knob))
+      .map(({ knob, from: before, to: after }) => ({
+        knob,
+        from: after,
+        to: before,
+        reason: verdict.reason,
+        sentence: verdict.sentence,
+        inputs: verdict.inputs,
+      })),
   });
   return { ...restored, records };
 }
 
+/** Which classes a way back may write: those whose own mode is Auto. A class not listed is Disabled. */
+function judgeModes({ classes, paused, freeze }: PassContext, names: readonly string[]) {
+  const refusals = names.map((name) => {
+    const mode = classes.find((one) => one.name === name)?.mode ?? "Disabled";
+    return { name, refusal: refuseWrite("safety", { mode, paused, frozen: freeze.frozen }) };
+  });
+  return {
+    writable: refusals.flatMap(({ name, refusal }) => (refusal === null ? [name] : [])),
+    isPaused: refusals.some(({ refusal }) => refusal === "Paused"),
+  };
+}
+
+type VerdictOf = (knob: string) => ProfileDecision["verdict"];
+
 /** The change is over; its entries in the status say how it ended. */
-function close(
-  memory: LoopMemory,
-  change: ChangeOnItsWay,
-  verdict: ProfileDecision["verdict"],
-): LoopMemory {
+function close(memory: LoopMemory, change: ChangeOnItsWay, verdictOf: VerdictOf): LoopMemory {
   const knobs = new Set(change.moves.map(({ knob }) => knob));
   return {
     ...memory,
     change: null,
     decisions: memory.decisions.map((decision) =>
       decision.time === change.decidedAt && knobs.has(decision.knob)
-        ? { ...decision, verdict }
+        ? { ...decision, verdict: verdictOf(decision.knob) }
         : decision,
     ),
   };
@@ -171,7 +221,7 @@ function close(
 
 function recordsOf(
   change: ChangeOnItsWay,
-  verdict: ProfileDecision["verdict"],
+  verdictOf: VerdictOf,
   because: Pick<Verdict, "sentence" | "inputs"> & { readonly reason: string },
 ): Step["records"] {
   const { reason, sentence, inputs } = because;
@@ -181,7 +231,7 @@ function recordsOf(
     from,
     to,
     reason,
-    verdict,
+    verdict: verdictOf(knob),
     sentence,
     inputs,
     revision,

@@ -1,3 +1,4 @@
+import type { TuningDocument } from "@mestore/contract/tuning-document";
 import { admitMoves, type GuardedMove, noteMoves, refuseWrite } from "@mestore/laws/guards";
 import {
   decideTtl,
@@ -37,9 +38,10 @@ export function decideMoves(context: PassContext, memory: LoopMemory, seen: Seen
   const { document } = context;
   if (context.mode === "Disabled") return { memory, write: null, records: [] };
   const initial = decideInitial(context, memory, seen);
-  if (initial !== null) return initial;
-  if (document !== null && document.revision !== seen.revision)
-    return { memory, write: null, records: [] };
+  if (initial !== null)
+    return context.freeze.frozen
+      ? { memory, write: null, records: [] }
+      : startInitial(context, memory, initial);
 
   const decision = decideTtl(
     context.classes,
@@ -48,8 +50,11 @@ export function decideMoves(context: PassContext, memory: LoopMemory, seen: Seen
     context.nowSeconds,
     context.timing,
   );
-  const isBusy = memory.change !== null;
-  const safety = decision.moves.filter(({ kind }) => kind === "safety");
+  const lags = document !== null && document.revision !== seen.revision;
+  const isBusy = memory.change !== null || lags;
+  const safety = decision.moves.filter(
+    (move) => move.kind === "safety" && !(lags && isOnItsWay(document, move)),
+  );
   if (isBusy && safety.length === 0) return { memory, write: null, records: [] };
 
   // A safety move passes alone: what the law wants besides it is decided on what follows from it.
@@ -63,6 +68,13 @@ export function decideMoves(context: PassContext, memory: LoopMemory, seen: Seen
 
   const applied = apply(context, advised.memory, admitted);
   return { ...applied, records: [...records, ...applied.records] };
+}
+
+/** Whether the document that the service has yet to take up goes as far as the move. */
+function isOnItsWay(document: TuningDocument, { name, fromSeconds, toSeconds }: TtlMove): boolean {
+  const written = document.ttlSeconds[name];
+  if (written === undefined) return false;
+  return toSeconds < fromSeconds ? written <= toSeconds : written >= toSeconds;
 }
 
 function guard(context: PassContext, memory: LoopMemory, moves: readonly TtlMove[]) {
@@ -219,22 +231,37 @@ function requestRate({ slices }: LoopMemory): number | null {
   return seconds > 0 ? recent.reduce((sum, slice) => sum + slice.requests, 0) / seconds : null;
 }
 
+interface InitialTtl {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * The first document: the TTLs that the profile begins with, where the service runs none yet. It is
  * the author's own word, so it needs neither a step bound nor a verdict. In a freeze window it waits,
  * and everything else with it. Null: nothing of the kind is due.
  */
-function decideInitial(context: PassContext, memory: LoopMemory, seen: Seen): Step | null {
-  const { document, classes, paused, freeze } = context;
-  if (document !== null || seen.revision > 0 || memory.change !== null) return null;
-  const wanted = classes.flatMap(({ name, mode, initialTtlSeconds }) => {
+function decideInitial(
+  { document, classes, paused, freeze }: PassContext,
+  { change }: LoopMemory,
+  seen: Seen,
+): readonly InitialTtl[] | null {
+  if (document !== null || seen.revision > 0 || change !== null) return null;
+  const wanted = classes.flatMap(({ name, mode, initialTtlSeconds }): InitialTtl[] => {
     const from = seen.ttlInForce[name];
     const refused = refuseWrite("safety", { mode, paused, frozen: freeze.frozen }) !== null;
     if (initialTtlSeconds === null || from === undefined || refused) return [];
     return [{ name, from, to: initialTtlSeconds }];
   });
-  if (wanted.length === 0) return null;
-  if (freeze.frozen) return { memory, write: null, records: [] };
+  return wanted.length === 0 ? null : wanted;
+}
+
+function startInitial(
+  context: PassContext,
+  memory: LoopMemory,
+  wanted: readonly InitialTtl[],
+): Step {
   const sentence = "The TTLs that the profile begins with.";
   return startChange(context, memory, {
     origin: "Initial",

@@ -33,6 +33,7 @@ function createBench() {
       },
     },
     reconciler: {
+      resolve: (state) => Promise.resolve(state),
       async reconcile({ key }) {
         passes.push({ atSeconds: clock.nowSeconds(), key });
         if (world.fails(key)) throw new Error("EIO", { cause: new Error("the disk") });

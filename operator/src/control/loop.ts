@@ -54,9 +54,20 @@ export function createLoop(deps: LoopDeps): Loop {
     }
   }
 
+  /** Memory that cannot be read now fails its own profile's pass, which reads it again. */
+  async function resolve(state: ProfileState): Promise<ProfileState> {
+    try {
+      return await reconciler.resolve(state);
+    } catch (error) {
+      logger.warn({ err: error, profile: state.key }, "its memory cannot be read");
+      return state;
+    }
+  }
+
   async function pass(): Promise<boolean> {
     try {
-      const states = await profiles.list();
+      const states: ProfileState[] = [];
+      for (const state of await profiles.list()) states.push(await resolve(state));
       invalid.set(states.filter(({ faults }) => faults.length > 0).length);
       const claims = judgeClaims(states, deps.targetOf);
       let fine = true;

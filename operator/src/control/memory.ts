@@ -63,7 +63,7 @@ export interface LoopMemory {
   readonly acknowledged: string | null;
   /** Newest first, as the status shows them. */
   readonly decisions: readonly ProfileDecision[];
-  /** The last good profile, as its author wrote it, so that a refused text does not outlive a restart. */
+  /** The last good profile as parsed, defaults filled in, so that a refused text does not outlive a restart. */
   readonly profile: unknown;
 }
 

@@ -15,10 +15,14 @@ import {
   readTtlInForce,
   readUpdateSample,
   updatesSuffice,
+  windowsUpTo,
 } from "@mestore/laws/observation";
 import type { Timing } from "@mestore/laws/timing";
-import type { TtlClassObservation, TtlMemory, TtlObservation } from "@mestore/laws/ttl";
-import { lastChangeSeconds } from "@mestore/laws/ttl-memory";
+import {
+  type TtlClassObservation,
+  type TtlObservation,
+  untaintedSeconds as ttlUntaintedSeconds,
+} from "@mestore/laws/ttl";
 import type { Slice } from "@mestore/laws/verify";
 import type { LoopMemory } from "./memory.ts";
 import type { MetricsSource } from "./ports.ts";
@@ -86,7 +90,7 @@ export async function observe(
     const ttlSeconds = readTtlInForce(latest, name);
     if (ttlSeconds === null) continue;
     ttlInForce[name] = ttlSeconds;
-    const standing = standingSeconds(memory.ttl, name, ttlSeconds, nowSeconds, timing);
+    const standing = ttlUntaintedSeconds(memory.ttl, { name, ttlSeconds }, nowSeconds, timing);
     classes[name] = await observeClass(reader, timing, {
       name,
       ttlSeconds,
@@ -130,15 +134,11 @@ async function observeClass(
   },
 ): Promise<TtlClassObservation> {
   const { name, ttlSeconds } = of;
-  const growUpTo = (seconds: number, suffices: (window: MetricWindow) => boolean) => {
-    const longest = Math.min(seconds, timing.longestWindowSeconds);
-    const shorter = growingWindows(timing.sliceSeconds, timing).filter((one) => one < longest);
-    return reader.grow([...shorter, longest], suffices);
-  };
+  const firstSeconds = Math.max(timing.sliceSeconds, ttlSeconds);
   const measured =
     of.rateSeconds <= 0
       ? null
-      : await growUpTo(of.rateSeconds, (window) => {
+      : await reader.grow(windowsUpTo(firstSeconds, of.rateSeconds, timing), (window) => {
           const sample = readRateSample(window, name);
           // One TTL is more than the law needs to act, but it renews its anchor by no less.
           return (
@@ -150,15 +150,18 @@ async function observeClass(
   const curve =
     of.curveSeconds <= 0
       ? null
-      : await growUpTo(of.curveSeconds, (window) => {
+      : await reader.grow(windowsUpTo(firstSeconds, of.curveSeconds, timing), (window) => {
           const seen = readShadowWindow(window, name);
           return seen !== null && curveSuffices(seen, ttlSeconds);
         });
   // Each refill counts with its own hits and age, so that a change of TTL does not distort them.
-  const refills = await growUpTo(timing.sixHoursSeconds, (window) => {
-    const sample = readUpdateSample(window, name);
-    return sample !== null && updatesSuffice(sample, timing);
-  });
+  const refills = await reader.grow(
+    windowsUpTo(timing.sliceSeconds, timing.sixHoursSeconds, timing),
+    (window) => {
+      const sample = readUpdateSample(window, name);
+      return sample !== null && updatesSuffice(sample, timing);
+    },
+  );
   return {
     ttlSeconds,
     measured: measured === null ? null : readRateSample(measured, name),
@@ -166,22 +169,6 @@ async function observeClass(
     updates: readUpdateSample(refills, name),
     bytesPerHit: readBytesPerHit(refills, name),
   };
-}
-
-/** For how long the TTL has stood without a taint: all that a measured rate may look back on. */
-function standingSeconds(
-  memory: TtlMemory,
-  name: string,
-  ttlSeconds: number,
-  nowSeconds: number,
-  timing: Timing,
-): number {
-  const known = memory.classes[name];
-  if (known === undefined || known.ttlSeconds !== ttlSeconds) return 0;
-  const changed = lastChangeSeconds(known);
-  return changed === null
-    ? nowSeconds - known.firstSeenSeconds
-    : nowSeconds - changed - timing.taintSeconds;
 }
 
 async function observeSlice(

@@ -104,7 +104,55 @@ describe("profiles that cannot be accepted", () => {
     }));
 });
 
+test("a profile that runs on what is remembered keeps its target from another one over a restart", () =>
+  withLoop(async (bench) => {
+    await bench.run(30);
+    await bench.setProfile(profileText({ mode: "Off" }));
+    await Bun.write(`${bench.paths.profiles}/zweite.yaml`, profileText({}, { name: "zweite" }));
+    bench.crash();
+    const moves = bench.written.length;
+    await bench.run(120);
+    expect(bench.written.length).toBeGreaterThan(moves);
+    expect(bench.written.every(({ profile }) => profile === "shop/storefront")).toBeTrue();
+    const { conditions } = await bench.status("shop.zweite");
+    expect(conditions.find(({ type }) => type === "Stalled")?.reason).toBe("TargetClaimed");
+  }));
+
 describe("what goes wrong while writing", () => {
+  test("a tuning file that is too large fails no pass, and the next write replaces it", () =>
+    withLoop(async (bench) => {
+      const document = await runUntilVerifying(bench);
+      await Bun.write(bench.paths.tuning, "x".repeat(70 * 1024));
+      await bench.runUntil(() => bench.written.at(-1) !== document, 300);
+      expect(bench.log.some(({ level }) => level === "error")).toBeFalse();
+      expect(await bench.tuningText()).toContain(`"revision": ${document.revision + 1}`);
+    }));
+
+  test("a safety move does not wait for a service that lags a revision", () =>
+    withLoop(async (bench) => {
+      await bench.runUntil(() => bench.service.ttlSeconds === 20, 300);
+      await bench.run(bench.timing.adoptionSeconds + 1);
+      bench.service.adopts = false;
+      const own = bench.written.at(-1);
+      if (own === undefined) throw new Error("nothing was written");
+      const theirs = { ...own, revision: own.revision + 1, ttlSeconds: { product: 40 } };
+      await Bun.write(bench.paths.tuning, JSON.stringify(theirs));
+      const late = bench.written.length;
+      const classes = [{ name: "product", minTTLSeconds: 5, maxTTLSeconds: 10 }];
+      await bench.setProfile(profileText({ cache: { mode: "Auto", classes } }));
+      await bench.run(1);
+      expect(bench.written.at(-1)).toMatchObject({
+        revision: theirs.revision + 1,
+        ttlSeconds: { product: 10 },
+      });
+      await bench.run(2 * bench.timing.adoptionSeconds);
+      // What is on its way is not written again.
+      expect(bench.written).toHaveLength(late + 1);
+      bench.service.adopts = true;
+      await bench.run(2);
+      expect(bench.service.ttlSeconds).toBe(10);
+    }));
+
   test("a full disk fails the pass, is counted, and the change is decided anew", () =>
     withLoop(async (bench) => {
       await bench.run(20);
@@ -115,6 +163,8 @@ describe("what goes wrong while writing", () => {
         verdict: "Withdrawn",
         reason: "NeverWritten",
       });
+      const applied = bench.decisions.filter(({ verdict }) => verdict === "Applied");
+      expect(applied.map(({ revision }) => revision)).toEqual([1]);
       const failed = bench.registry
         .collect()
         .get(operatorMetrics.reconciles.name)

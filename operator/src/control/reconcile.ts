@@ -31,7 +31,12 @@ export interface ReconcilerDeps {
 export type Outcome = "ok" | "held";
 
 export interface Reconciler {
-  /** One pass for one profile: observe, decide, plan, apply, report. Throws what it cannot handle. */
+  /**
+   * The state with the last good profile of an earlier process where the source knows none. Whose
+   * target is whose is judged on what this gives.
+   */
+  resolve(state: ProfileState): Promise<ProfileState>;
+  /** One pass for one resolved profile: observe, decide, plan, apply, report. Throws what it cannot handle. */
   reconcile(state: ProfileState, claimedBy: string | null): Promise<Outcome>;
   /** The profile is gone; the tuning stays as it is. */
   forget(key: string): Promise<void>;
@@ -46,7 +51,7 @@ interface Session {
   saved: { status: ProfileStatus; memory: LoopMemory; atSeconds: number } | null;
 }
 
-/** Figures that are no news are written this often at most (spec: 10 min, divided by the time scale). */
+/** Figures that are no news are written this often at most (10 min, divided by the time scale). */
 const figuresSeconds = 600;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
@@ -117,11 +122,25 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return { context, step: decidePass(context, session.memory) };
   }
 
+  function report(key: string, records: readonly DecisionRecord[]): void {
+    for (const record of records) {
+      const { sentence, ...fields } = record;
+      logger.info({ profile: key, ...fields }, sentence);
+      deps.onDecision(record);
+    }
+  }
+
   return {
+    async resolve(state) {
+      if (state.profile !== null) return state;
+      const { memory } = await open(state.key);
+      return { ...state, profile: remembered(memory) };
+    },
+
     async reconcile(state, claimedBy) {
       const { key, faults } = state;
       const session = await open(key);
-      const profile = claimedBy === null ? (state.profile ?? remembered(session.memory)) : null;
+      const profile = claimedBy === null ? state.profile : null;
       const done = profile === null ? null : await pass(key, session, profile);
       const memory = done?.step.memory ?? session.memory;
       const status = planStatus({
@@ -140,12 +159,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       if (write !== null || isDue(next, clock.nowSeconds(), timeScale)) await save(key, next);
       logFlips(logger, key, session.status, status);
       sessions.set(key, next);
+      // What is concluded is told even when the write fails; what is applied only once it is.
+      const records = done?.step.records ?? [];
+      report(
+        key,
+        records.filter(({ verdict }) => verdict !== "Applied"),
+      );
       if (write !== null) await delivery.write(key, write);
-      for (const record of done?.step.records ?? []) {
-        const { sentence, ...fields } = record;
-        logger.info({ profile: key, ...fields }, sentence);
-        deps.onDecision(record);
-      }
+      report(
+        key,
+        records.filter(({ verdict }) => verdict === "Applied"),
+      );
       return done?.context.observation.ok === true ? "ok" : "held";
     },
 

@@ -66,15 +66,8 @@ export function startChange(context: PassContext, memory: LoopMemory, change: Ch
   const { nowSeconds, timing, document, observation } = context;
   const exported = observation.ok ? observation.revision : 0;
   const revision = Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported) + 1;
-  const write = planTuning({
-    profile: context.key,
-    previous: document,
-    revision,
-    ttlSeconds: change.to,
-    reason: change.reason,
-    nowSeconds,
-  });
-  const { from, to, origin } = change;
+  const { from, to, origin, reason } = change;
+  const write = planDocument(context, memory, { revision, to, reason });
   const inFlight = startInFlight(
     { knob: "ttl", from, to, revision, slices: memory.slices },
     nowSeconds,
@@ -107,6 +100,27 @@ export function startChange(context: PassContext, memory: LoopMemory, change: Ch
     write,
     records,
   };
+}
+
+/**
+ * The document that puts `to` in force. Where the last one is damaged or gone while the service still
+ * runs it, the other classes keep what was written last.
+ */
+export function planDocument(
+  { key, document, observation, nowSeconds }: PassContext,
+  { written }: LoopMemory,
+  { revision, to, reason }: Pick<Change, "to" | "reason"> & { readonly revision: number },
+): TuningDocument {
+  const runsNone = observation.ok && observation.revision === 0;
+  const lost = document === null && !runsNone ? written?.ttlSeconds : undefined;
+  return planTuning({
+    profile: key,
+    previous: document,
+    revision,
+    ttlSeconds: { ...lost, ...to },
+    reason,
+    nowSeconds,
+  });
 }
 
 /** The record as an entry of the status. */

@@ -53,11 +53,17 @@ export async function removeDrafts(path: string): Promise<number> {
   return drafts.length;
 }
 
-/** The text of a file, null where there is none. Larger than `maximumBytes` throws. */
+/**
+ * The text of a file, null where there is none. What is no regular file, is larger than
+ * `maximumBytes` or may not be read throws.
+ */
 export async function readIfPresent(path: string, maximumBytes: number): Promise<string | null> {
   const file = Bun.file(path);
   try {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    const { size } = found;
+    // A pipe would be waited for, and a directory has no text.
+    if (!found.isFile()) throw new Error(`${path} is no regular file`);
     if (size > maximumBytes)
       throw new Error(`${path} has ${size} bytes, more than ${maximumBytes}`);
     return await file.text();

@@ -89,6 +89,44 @@ test("several documents of a file and several files, in the order of their names
   expect(states.map(({ key }) => key)).toEqual(["shop/first", "shop/second", "shop/third"]);
 });
 
+const tooLarge = () => write("a.yaml", `# ${"x".repeat(1024 * 1024)}`);
+
+test.each([
+  ["is too large", tooLarge, "bytes, more than"],
+  [
+    "is a directory",
+    async () => {
+      await rm(join(directory, "a.yaml"));
+      await mkdir(join(directory, "a.yaml"));
+    },
+    "no regular file",
+  ],
+])("a file that %s stops no other, and its profiles stay in force", async (_, spoil, why) => {
+  await write("a.yaml", `${profile("first", "  mode: Auto\n")}---\n${profile("second")}`);
+  await write("b.yaml", profile("third"));
+  const source = createProfileDirectory(directory);
+  await source.list();
+  await spoil();
+  for (let look = 0; look < 2; look += 1) {
+    const states = await source.list();
+    expect(states.map(({ key }) => key)).toEqual(["shop/first", "shop/second", "shop/third"]);
+    expect(states[0]?.profile?.spec.mode).toBe("Auto");
+    for (const { faults } of states.slice(0, 2))
+      expect(faults).toEqual([{ path: "", message: expect.stringContaining(why) }]);
+    expect(states[0]?.faults[0]?.message).toStartWith("a.yaml cannot be read: ");
+    expect(states[2]?.faults).toEqual([]);
+  }
+  await rm(join(directory, "a.yaml"), { recursive: true });
+  await write("a.yaml", profile("first"));
+  expect((await source.list())[0]).toMatchObject({ key: "shop/first", faults: [] });
+});
+
+test("a file that could never be read is known by its name", async () => {
+  await tooLarge();
+  const [state] = await createProfileDirectory(directory).list();
+  expect(state).toMatchObject({ key: "a", profile: null });
+});
+
 test("a profile that two files define is the first one's", async () => {
   await write("a.yaml", profile("same", "  mode: Auto\n"));
   await write("b.yaml", profile("same", "  mode: Disabled\n"));

@@ -4,7 +4,7 @@ import type { FieldFault } from "@mestore/contract/fault";
 import type { PerformanceProfile } from "@mestore/contract/performance-profile";
 import type { ProfileSource, ProfileState } from "../control/ports.ts";
 import { readIfPresent } from "./atomic-file.ts";
-import { type ProfileDocument, parseProfileText } from "./profile-text.ts";
+import { placeOf, type ProfileDocument, parseProfileText } from "./profile-text.ts";
 
 /** As large as etcd lets an object be by default. */
 const maximumBytes = 1024 * 1024;
@@ -12,18 +12,31 @@ const maximumBytes = 1024 * 1024;
 const extensions = new Set([".yaml", ".yml"]);
 
 interface ReadFile {
-  readonly text: string;
+  /** Null: it cannot be read. */
+  readonly text: string | null;
   readonly documents: readonly ProfileDocument[];
 }
 
 /**
  * ProfileSource on a directory of YAML, one or several documents a file, in the order of the files'
- * names. A text that is refused leaves the last good one of the same profile in force. Dot files are
- * passed over: editors and mounted volumes keep their drafts there.
+ * names. A text that is refused, and a file that cannot be read, leave the last good profile of the
+ * same name in force. Dot files are passed over: editors and mounted volumes keep their drafts there.
  */
 export function createProfileDirectory(directory: string): ProfileSource {
   let files = new Map<string, ReadFile>();
   let lastGood = new Map<string, PerformanceProfile>();
+
+  async function readFile(name: string, before: ReadFile | undefined): Promise<ReadFile | null> {
+    try {
+      const text = await readIfPresent(join(directory, name), maximumBytes);
+      if (text === null) return null;
+      if (before?.text === text) return before;
+      return { text, documents: parseProfileText(name, text, before?.documents) };
+    } catch (error) {
+      const message = `${name} cannot be read: ${(error as Error).message}`;
+      return { text: null, documents: unreadable(name, message, before?.documents) };
+    }
+  }
 
   async function readFiles(): Promise<Map<string, ReadFile>> {
     const names = (await readdir(directory))
@@ -31,11 +44,8 @@ export function createProfileDirectory(directory: string): ProfileSource {
       .sort();
     const read = new Map<string, ReadFile>();
     for (const name of names) {
-      const before = files.get(name);
-      const text = await readIfPresent(join(directory, name), maximumBytes);
-      if (text === null) continue;
-      if (before?.text === text) read.set(name, before);
-      else read.set(name, { text, documents: parseProfileText(name, text, before?.documents) });
+      const file = await readFile(name, files.get(name));
+      if (file !== null) read.set(name, file);
     }
     return read;
   }
@@ -67,6 +77,22 @@ export function createProfileDirectory(directory: string): ProfileSource {
       return states;
     },
   };
+}
+
+/** The documents that the file held last, each refused for the same fault. */
+function unreadable(
+  name: string,
+  message: string,
+  before: readonly ProfileDocument[] = [],
+): readonly ProfileDocument[] {
+  const place = placeOf(name, 0);
+  const known = before.length > 0 ? before : [{ key: place, place }];
+  return known.map((one) => ({
+    key: one.key,
+    place: one.place,
+    profile: null,
+    faults: [{ path: "", message }],
+  }));
 }
 
 function definedTwice(key: string, file: string): FieldFault {

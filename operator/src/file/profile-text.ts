@@ -69,7 +69,8 @@ function keyOf(input: unknown): string | null {
   return `${namespace}/${name}`;
 }
 
-function placeOf(file: string, index: number): string {
+/** What a document is known by that does not say which profile it is. */
+export function placeOf(file: string, index: number): string {
   const base = file.slice(0, file.length - extname(file).length);
   return index === 0 ? base : `${base}-${index + 1}`;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseTuningDocument } from "@mestore/contract/tuning-document";
@@ -58,6 +58,29 @@ test("a text that is no tuning document counts as none, is told once, and is rep
   expect(told[0]).toStartWith("not JSON");
   await delivery.write("", tuningDocument(2));
   expect(await delivery.read("")).toEqual(tuningDocument(2));
+});
+
+test.each([
+  ["too large", (at: string) => writeFile(at, "x".repeat(70 * 1024)), "bytes, more than"],
+  ["a link to itself", (at: string) => symlink(at, at), "ELOOP"],
+])("a file that is %s counts as none, is told once, and is replaced", async (_, put, detail) => {
+  const told: string[] = [];
+  await mkdir(join(directory, "tuning"));
+  await put(path());
+  const delivery = await createTuningFile({ path: path(), onInvalid: (why) => told.push(why) });
+  expect(await delivery.read("")).toBeNull();
+  expect(await delivery.read("")).toBeNull();
+  expect(told).toEqual([expect.stringContaining(detail)]);
+  await delivery.write("", tuningDocument(2));
+  expect(await delivery.read("")).toEqual(tuningDocument(2));
+});
+
+test("a directory in its place counts as none", async () => {
+  const told: string[] = [];
+  await mkdir(path(), { recursive: true });
+  const delivery = await createTuningFile({ path: path(), onInvalid: (why) => told.push(why) });
+  expect(await delivery.read("")).toBeNull();
+  expect(told).toEqual([expect.stringContaining("no regular file")]);
 });
 
 test("drafts of a killed process are removed", async () => {

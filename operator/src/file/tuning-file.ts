@@ -8,7 +8,10 @@ const maximumBytes = 64 * 1024;
 
 export interface TuningFileOptions {
   readonly path: string;
-  /** Told once for each text that is no tuning document. It counts as none, and the next write replaces it. */
+  /**
+   * Told once for each text that is no tuning document, and each reason why there is none to read. It
+   * counts as none, and the next write replaces it.
+   */
   readonly onInvalid: (detail: string) => void;
 }
 
@@ -20,18 +23,27 @@ export async function createTuningFile(options: TuningFileOptions): Promise<Tuni
   const { path, onInvalid } = options;
   await removeDrafts(path);
   let refused: string | null = null;
+
+  function refuse(what: string, detail: string): null {
+    if (what !== refused) onInvalid(detail);
+    refused = what;
+    return null;
+  }
+
   return {
     async read() {
-      const text = await readIfPresent(path, maximumBytes);
+      let text: string | null;
+      try {
+        text = await readIfPresent(path, maximumBytes);
+      } catch (error) {
+        const detail = (error as Error).message;
+        return refuse(detail, detail);
+      }
       if (text === null) return null;
       const parsed = parseTuningDocument(text);
-      if (parsed.ok) {
-        refused = null;
-        return parsed.value;
-      }
-      if (text !== refused) onInvalid(formatFaults(parsed.faults));
-      refused = text;
-      return null;
+      if (!parsed.ok) return refuse(text, formatFaults(parsed.faults));
+      refused = null;
+      return parsed.value;
     },
     write: (_key, document) => replaceFile(path, formatTuningDocument(document)),
   };

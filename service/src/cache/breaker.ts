@@ -9,7 +9,7 @@ export interface Breaker {
   answered(): void;
 }
 
-/** Time-outs that open the breaker, and within what time (spec: service.md, Cache). */
+/** Time-outs that open the breaker, and within what time. */
 export const breakerTimeouts = 5;
 export const breakerWindowMs = 100;
 

@@ -11,8 +11,11 @@ export interface L1Entry extends Freshness {
   readonly keyHash: number;
   /** When its load began; before the process started for one that came from the shared layer. */
   readonly madeAtMs: number;
-  /** The same on the shared layer's clock: with the key, the identity of a fill. */
-  readonly storeMadeAtMs: number;
+  /**
+   * The same on the shared layer's clock: with the key, the identity of a fill. Null for one that was
+   * made while that clock was unknown, and is not shared.
+   */
+  readonly storeMadeAtMs: number | null;
   readonly bytes: number;
   /** When it was loaded here, or last compared with the shared layer's copy. */
   checkedAtMs: number;
@@ -29,13 +32,19 @@ export interface L1 {
   set(cacheClass: CacheClass, key: string, entry: L1Entry): void;
 }
 
+/** An entry of the shared layer, or one that may become one. */
+export interface Fill extends Omit<StoredEntry, "madeAtMs"> {
+  /** On the shared layer's clock; null where that is unknown. */
+  readonly madeAtMs: number | null;
+}
+
 /** An entry's objects, headers of strings and slots in the list: about 500 bytes of heap, measured with bun:jsc, 900 resident. */
 const entryOverheadBytes = 700;
 
 /** An entry filled now, or brought from the shared layer now. Times are monotonic, in ms. */
 export function createL1Entry(
   key: string,
-  stored: StoredEntry,
+  stored: Fill,
   madeAtMs: number,
   checkedAtMs: number,
 ): L1Entry {

@@ -1,8 +1,8 @@
 import type { CacheStore } from "./store.ts";
 
 /**
- * The shared layer within one process, on a clock of its owner's: for tests in which hours pass or
- * two caches share entries. It never fails; what a failing layer does is tested on a real one.
+ * The shared layer within one process, on a clock of its owner's, whose monotonic clock is also the
+ * layer's: for tests in which hours pass or two caches share entries. It never fails; what a failing layer does is tested on a real one.
  */
 export interface MemoryStore extends CacheStore {
   readonly size: number;
@@ -30,7 +30,6 @@ export function createMemoryStore(now: () => number): MemoryStore {
       entries.set(key, { value: value.slice(), expiresAtMs: now() + expirySeconds * 1000 });
       return "ok";
     },
-    ping: async () => (up ? "ok" : "unavailable"),
     async info() {
       if (!up) return "unavailable";
       let usedMemoryBytes = 0;

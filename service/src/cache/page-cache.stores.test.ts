@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:test";
 import { serviceMetrics } from "@mestore/contract/metrics";
 import { createLogger } from "@mestore/telemetry/logger";
 import { startValkey, type TestServer, useStores } from "@mestore/tools/stack/test-stores";
@@ -7,15 +7,14 @@ import type { PageCache } from "./cache.ts";
 import { createRedisStore, type RedisStore } from "./redis-store.ts";
 import { createTestBed, pageOf, type TestBed, textOf } from "./test-bed.fixture.ts";
 
-const { now } = Date;
 const monotonic = () => performance.now();
 
 /** A cache on real Valkey whose own layer holds nothing, so that every look-up asks Valkey. */
 async function createSharedBed(url: string): Promise<TestBed & { store: RedisStore }> {
   const logger = createLogger({ name: "test", level: "info", write: () => {} });
-  const store = createRedisStore({ url, logger, now, monotonic });
+  const store = createRedisStore({ url, logger, monotonic });
   expect(await store.connected()).toBe(true);
-  return { ...createTestBed({ now, monotonic }, store, { l1Bytes: 1 }), store };
+  return { ...createTestBed({ monotonic }, store, { l1Bytes: 1 }), store };
 }
 
 interface Traffic {
@@ -63,13 +62,46 @@ test("two processes share pages", async () => {
   const { redisUrl } = await useStores();
   const [one, two] = await Promise.all([createSharedBed(redisUrl), createSharedBed(redisUrl)]);
   await one.cache.page("product", "/p/1", async () => pageOf("ñandú"));
-  await one.store.ping();
+  await one.store.getBuffer("after the write");
   const answer = await two.cache.page("product", "/p/1", async () => pageOf("not this"));
   expect(answer).toMatchObject({ outcome: "hit", layer: "l2" });
   expect(textOf(answer)).toBe("ñandú");
   expect(answer.ageSeconds).toBeLessThan(5);
   await one.cache.close();
   await two.cache.close();
+});
+
+test("a wall clock that jumps dates no page: ages are right, and newer pages replace older ones", async () => {
+  const { redisUrl } = await useStores();
+  const hourMs = 3_600_000;
+  for (const jumpMs of [hourMs, -hourMs]) {
+    const key = `/p/jump${jumpMs}`;
+    const [one, two] = await Promise.all([createSharedBed(redisUrl), createSharedBed(redisUrl)]);
+    try {
+      setSystemTime(Date.now() + jumpMs);
+      await one.cache.page("product", key, async () => pageOf("during"));
+      await one.store.getBuffer("after the write");
+      setSystemTime();
+      const during = await two.cache.page("product", key, async () => pageOf("not this"));
+      expect([textOf(during), during.outcome]).toEqual(["during", "hit"]);
+      expect(during.ageSeconds).toBeLessThan(5);
+
+      // Whoever now finds it too old loads it again, and everybody gets that.
+      two.cache.applyTtls({ product: 0.001 });
+      await waitFor(
+        async () =>
+          textOf(await two.cache.page("product", key, async () => pageOf("after"))) === "after",
+        { what: "the refresh" },
+      );
+      await two.store.getBuffer("after the write");
+      const after = await one.cache.page("product", key, async () => pageOf("not this"));
+      expect([textOf(after), after.outcome]).toEqual(["after", "hit"]);
+      expect(after.ageSeconds).toBeLessThan(5);
+    } finally {
+      setSystemTime();
+      await Promise.all([one.cache.close(), two.cache.close()]);
+    }
+  }
 });
 
 describe("under traffic", () => {

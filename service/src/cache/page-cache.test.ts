@@ -210,3 +210,48 @@ test("entries and bytes of the process's own layer are exported", async () => {
     l1Bytes: bytes,
   });
 });
+
+describe("clocks of processes that share a layer", () => {
+  /** A process that takes the layer's clock to be `aheadMs` further than it is. */
+  function createSkewed(aheadMs: number | null) {
+    const { clock, store, bed } = createPair();
+    const skewed = createTestBed(clock, { ...store, clockOffsetMs: () => aheadMs });
+    return { clock, store, bed, skewed };
+  }
+
+  test("a page dated an hour ahead is a miss, and the page that replaces it is a hit", async () => {
+    const { clock, bed, skewed } = createSkewed(3_600_000);
+    await skewed.cache.page("product", key, async () => pageOf("ahead"));
+    const answer = await bed.cache.page("product", key, async () => pageOf("right"));
+    expect([textOf(answer), answer.outcome]).toEqual(["right", "miss"]);
+    clock.passSeconds(11);
+    const compared = await bed.cache.page("product", key, createCountingLoad());
+    expect([textOf(compared), compared.layer, compared.ageSeconds]).toEqual(["right", "l2", 11]);
+  });
+
+  test("a page of a process that was an hour ahead gives way to a newer one", async () => {
+    const { clock, store, bed } = createPair();
+    let offsetMs = 3_600_000;
+    const measuring = createTestBed(clock, { ...store, clockOffsetMs: () => offsetMs });
+    await measuring.cache.page("product", key, async () => pageOf("old"));
+    offsetMs = 0;
+    clock.passSeconds(11);
+    await bed.cache.page("product", key, async () => pageOf("new"));
+    expect(textOf(await measuring.cache.page("product", key, createCountingLoad()))).toBe("new");
+  });
+
+  test("what two measurements may differ by is no miss, and no age below 0", async () => {
+    const { bed, skewed } = createSkewed(900);
+    await skewed.cache.page("product", key, async () => pageOf("a little ahead"));
+    const answer = await bed.cache.page("product", key, createCountingLoad());
+    expect(answer).toMatchObject({ outcome: "hit", layer: "l2", ageSeconds: 0 });
+  });
+
+  test("a page made while the layer's clock is unknown is kept here and not shared", async () => {
+    const { store, skewed } = createSkewed(null);
+    const load = createCountingLoad();
+    await skewed.cache.page("product", key, load);
+    expect(await skewed.cache.page("product", key, load)).toMatchObject({ layer: "l1" });
+    expect([store.size, load.count]).toEqual([0, 1]);
+  });
+});

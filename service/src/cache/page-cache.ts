@@ -32,8 +32,6 @@ export interface PageCacheOptions {
   readonly store: CacheStore | null;
   readonly registry: Registry;
   readonly logger: Logger;
-  /** Wall clock in ms. */
-  readonly now: () => number;
   /** Monotonic clock in ms. */
   readonly monotonic: () => number;
   /** Budget of the process's own layer, all classes together. */
@@ -47,6 +45,13 @@ export interface PageCacheOptions {
   /** Source of jitter, 0 up to 1. Default `Math.random`. */
   readonly random?: () => number;
 }
+
+/**
+ * An entry made further ahead than this is a miss, to be replaced: the clock that dated it was wrong,
+ * and it would be fresh until ours came there. Below it lies what measuring two clocks over a
+ * network is off by, at most a deadline of 40 ms each, and what a clock is slewed by in 10 s.
+ */
+const maxAheadMs = 1000;
 
 type Layer = "l1" | "l2";
 
@@ -65,7 +70,7 @@ type State = ClassState<Found>;
 
 /** The cache of pages: see `PageCache`. TTLs start at those of the classes. */
 export function createPageCache(options: PageCacheOptions): PageCache {
-  const { store, registry, logger, now, monotonic, l1Bytes } = options;
+  const { store, registry, logger, monotonic, l1Bytes } = options;
   const { keyPrefix = "mestore", random = Math.random } = options;
   const { loadTimeoutMs = 5000, failureBackOffMs = 250 } = options;
   const l1 = createL1(l1Bytes);
@@ -93,9 +98,6 @@ export function createPageCache(options: PageCacheOptions): PageCache {
       figures.publish(layer, shadow, nowSeconds);
     }
   });
-
-  /** Wall clock of the shared layer. */
-  const storeNowMs = (): number => now() + (store?.clockOffsetMs() ?? 0);
 
   function fromL1(cacheClass: CacheClass, key: string): PageAnswer | null {
     const state = states[cacheClass];
@@ -209,15 +211,18 @@ export function createPageCache(options: PageCacheOptions): PageCache {
     const stored = await shared.read(key);
     const held = state.layer.peek(key);
     if (stored === null) return { entry: held, layer: "l1", standing: "missing" };
-    if (typeof stored === "string") return { entry: held, layer: "l1", standing: "away" };
+    const offsetMs = store?.clockOffsetMs() ?? null;
+    if (typeof stored === "string" || offsetMs === null)
+      return { entry: held, layer: "l1", standing: "away" };
     const nowMs = monotonic();
-    if (held !== undefined && held.storeMadeAtMs >= stored.madeAtMs) {
+    const madeAtMs = stored.madeAtMs - offsetMs;
+    if (madeAtMs > nowMs + maxAheadMs) return { entry: held, layer: "l1", standing: "missing" };
+    const same = held?.storeMadeAtMs === stored.madeAtMs;
+    if (held !== undefined && (same || held.madeAtMs >= madeAtMs)) {
       held.checkedAtMs = nowMs;
-      const layer = held.storeMadeAtMs === stored.madeAtMs ? "l2" : "l1";
-      return { entry: held, layer, standing: "confirmed" };
+      return { entry: held, layer: same ? "l2" : "l1", standing: "confirmed" };
     }
-    const ageMs = Math.max(0, storeNowMs() - stored.madeAtMs);
-    const entry = createL1Entry(key, stored, nowMs - ageMs, nowMs);
+    const entry = createL1Entry(key, stored, Math.min(madeAtMs, nowMs), nowMs);
     l1.set(state.name, key, entry);
     return { entry, layer: "l2", standing: "confirmed" };
   }
@@ -225,14 +230,16 @@ export function createPageCache(options: PageCacheOptions): PageCache {
   function startLoad(state: State, key: string, load: () => Promise<LoadedPage>): Promise<L1Entry> {
     // What a load reads is at least as new as the moment it began, and perhaps no newer.
     const madeAtMs = monotonic();
-    const storeMadeAtMs = storeNowMs();
     return state.loads.start(key, load, ({ page, negative }) => {
-      const stored = { page, negative, jitter: drawJitter(random), madeAtMs: storeMadeAtMs };
-      const entry = createL1Entry(key, stored, madeAtMs, monotonic());
+      const offsetMs = store?.clockOffsetMs() ?? null;
+      const storeMadeAtMs = offsetMs === null ? null : madeAtMs + offsetMs;
+      const fill = { page, negative, jitter: drawJitter(random) };
+      const entry = createL1Entry(key, { ...fill, madeAtMs: storeMadeAtMs }, madeAtMs, monotonic());
       const replaced = state.layer.peek(key);
       if (replaced !== undefined && !replaced.negative) noteRefill(state, replaced, entry);
       l1.set(state.name, key, entry);
-      state.shared?.write(key, stored, state.ttlSeconds);
+      if (storeMadeAtMs !== null)
+        state.shared?.write(key, { ...fill, madeAtMs: storeMadeAtMs }, state.ttlSeconds);
       return entry;
     });
   }

@@ -5,7 +5,7 @@ import type { CacheClassDefinition } from "@mestore/contract/cache-classes";
  * that a TTL put in force a moment ago decides over entries made long before it.
  */
 
-/** Largest part of the TTL that jitter takes off (spec: service.md, Cache), so that entries filled together do not expire together. */
+/** Largest part of the TTL that jitter takes off, so that entries filled together do not expire together. */
 export const jitterShare = 0.1;
 
 /** Steps that jitter is drawn in: it is kept as one byte. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:test";
 import { createLogger } from "@mestore/telemetry/logger";
 import { startValkey, type TestServer, useStores } from "@mestore/tools/stack/test-stores";
 import { waitFor } from "@mestore/tools/stack/wait-for";
@@ -9,9 +9,8 @@ import { describeCacheStore } from "./store.contract.ts";
 function createStore(url: string): { store: RedisStore; logged: string[] } {
   const logged: string[] = [];
   const logger = createLogger({ name: "test", level: "info", write: (line) => logged.push(line) });
-  const { now } = Date;
   const monotonic = () => performance.now();
-  return { store: createRedisStore({ url, logger, now, monotonic }), logged };
+  return { store: createRedisStore({ url, logger, monotonic }), logged };
 }
 
 async function createConnectedStore(url: string): Promise<RedisStore> {
@@ -33,14 +32,19 @@ describe("on a shared Valkey", () => {
     await store.close();
   });
 
-  test("its clock is measured before the first operation", async () => {
+  test("its clock is measured against the monotonic one, before it is up", async () => {
     const { redisUrl } = await useStores();
     const { store } = createStore(redisUrl);
-    expect(store.clockOffsetMs()).toBe(0);
-    await store.connected();
-    // The same machine, so the same clock; what is measured is not exactly 0.
-    expect(store.clockOffsetMs()).not.toBe(0);
-    expect(Math.abs(store.clockOffsetMs())).toBeLessThan(250);
+    expect(store.clockOffsetMs()).toBeNull();
+    setSystemTime(Date.now() + 3_600_000);
+    try {
+      expect(await store.connected()).toBe(true);
+    } finally {
+      setSystemTime();
+    }
+    // The same machine: what its wall clock says now is the server's time.
+    const serverNowMs = performance.now() + (store.clockOffsetMs() ?? Number.NaN);
+    expect(Math.abs(serverNowMs - Date.now())).toBeLessThan(250);
     await store.close();
   });
 
@@ -149,6 +153,19 @@ describe("on a Valkey that is hurt", () => {
       reason: expect.stringContaining("ECONNREFUSED"),
     });
     await store.close();
+  });
+
+  test("a server whose clock cannot be read is away, since no entry of it could be dated", async () => {
+    const client = new Redis(server.url);
+    await client.acl("SETUSER", "timeless", "on", ">any", "~*", "+@all", "-time");
+    const url = new URL(server.url);
+    [url.username, url.password] = ["timeless", "any"];
+    const { store, logged } = createStore(url.href);
+    expect(await store.connected()).toBe(false);
+    expect(store.isUp()).toBe(false);
+    expect(JSON.parse(logged[0] ?? "")).toMatchObject({ reason: "TIME: refused" });
+    await store.close();
+    client.disconnect();
   });
 
   test("a wrong password is an absence with a reason, and is not written to the log", async () => {

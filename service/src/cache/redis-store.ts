@@ -7,11 +7,9 @@ export interface RedisStoreOptions {
   /** `redis://` or `rediss://`, with a logical database as path. */
   readonly url: string;
   readonly logger: Logger;
-  /** Wall clock in ms. */
-  readonly now: () => number;
   /** Monotonic clock in ms. */
   readonly monotonic: () => number;
-  /** What one command may take. Default 40 ms (spec: service.md, Cache). */
+  /** What one command may take. Default 40 ms. */
   readonly deadlineMs?: number;
 }
 
@@ -21,7 +19,7 @@ export interface RedisStore extends CacheStore {
   connected(): Promise<boolean>;
 }
 
-/** How often the offset of Redis' clock is measured. */
+/** How often the offset of Redis' clock is measured: oscillators drift by less than 1 ms in this time. */
 const clockEveryMs = 10_000;
 
 /** A connection that lasted this long was sound: the next probe begins again with the shortest pause. */
@@ -32,10 +30,10 @@ const soundAfterMs = 10_000;
  * without being tried, and probes with growing pauses open the next one.
  */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
-  const { url, logger, now, monotonic, deadlineMs = 40 } = options;
+  const { url, logger, monotonic, deadlineMs = 40 } = options;
   let connection: RedisConnection | null = null;
   let attempt = 0;
-  let offsetMs = 0;
+  let offsetMs: number | null = null;
   let closed = false;
   let away = false;
   let probeTimer: Timer | undefined;
@@ -43,14 +41,21 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const run: RedisConnection["run"] = (command) =>
     connection === null ? Promise.resolve("unavailable" as const) : connection.run(command);
 
-  async function measureClock(on: RedisConnection): Promise<void> {
-    const before = now();
+  /** The offset of the server's clock to the monotonic one; a string says why there is none. */
+  async function measureOffsetMs(on: RedisConnection): Promise<number | string> {
+    const before = monotonic();
     const answer = await on.run((client) => client.time());
-    if (typeof answer === "string") return;
-    const [seconds, microseconds] = answer.map(Number);
-    if (seconds === undefined || microseconds === undefined) return;
+    if (typeof answer === "string") return answer;
+    const [seconds = Number.NaN, microseconds = Number.NaN] = answer.map(Number);
     // The server read its clock about half-way.
-    offsetMs = seconds * 1000 + microseconds / 1000 - (before + now()) / 2;
+    const measured = seconds * 1000 + microseconds / 1000 - (before + monotonic()) / 2;
+    return Number.isFinite(measured) ? measured : "no time";
+  }
+
+  /** One that fails leaves the last offset: Redis' clock has hardly moved against it. */
+  async function renewOffset(on: RedisConnection): Promise<void> {
+    const measured = await measureOffsetMs(on);
+    if (typeof measured === "number" && connection === on) offsetMs = measured;
   }
 
   function scheduleProbe(reason: string): void {
@@ -69,12 +74,14 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       scheduleProbe(opened);
       return false;
     }
-    // Entries carry Redis' time, so its clock is read before the first one is.
-    await measureClock(opened);
-    if (closed) {
+    // Entries carry Redis' time: without it none can be dated, and another server has another clock.
+    const measured = await measureOffsetMs(opened);
+    if (closed || typeof measured === "string") {
       opened.close();
+      scheduleProbe(`TIME: ${measured}`);
       return false;
     }
+    offsetMs = measured;
     connection = opened;
     void followLoss(opened, monotonic());
     if (away) logger.info("the shared cache layer is back");
@@ -91,7 +98,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
   const firstProbe = probe();
   const clockTimer = setInterval(() => {
-    if (connection !== null) void measureClock(connection);
+    if (connection !== null) void renewOffset(connection);
   }, clockEveryMs);
   clockTimer.unref();
 
@@ -107,7 +114,6 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
           expirySeconds,
         ),
       ).then(orFailure),
-    ping: () => run((client) => client.ping()).then(orFailure),
     async info() {
       const text = await run((client) => client.info());
       return isFailure(text) ? text : parseInfo(text);
@@ -128,7 +134,7 @@ function isFailure(answer: string): answer is StoreFailure {
   return answer === "unavailable" || answer === "timeout" || answer === "refused";
 }
 
-/** `OK`, `PONG` and their like are all "ok". */
+/** `OK` and its like are all "ok". */
 function orFailure(answer: string | null): "ok" | StoreFailure {
   return answer !== null && isFailure(answer) ? answer : "ok";
 }

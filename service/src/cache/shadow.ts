@@ -81,7 +81,7 @@ function decideRenewSeconds(ttlSeconds: number): number {
   return Math.max(shadowRenewSeconds, shadowRenewTtls * ttlSeconds);
 }
 
-/** The TTL law moves by at most this factor at once, and trusts the curve within this one (spec: tuning.md, TTL). */
+/** The TTL law moves by at most this factor at once, and trusts the curve within this one (docs/tuning.md, TTL). */
 const longestMove = 2;
 const trustedRange = 8;
 

@@ -7,13 +7,15 @@ export interface CacheStore {
   getBuffer(key: string): Promise<Uint8Array | null | StoreFailure>;
   /** Keeps `value` for `expirySeconds` (whole, at least 1), in place of what was there. */
   set(key: string, value: Uint8Array, expirySeconds: number): Promise<"ok" | StoreFailure>;
-  /** One round trip. */
-  ping(): Promise<"ok" | StoreFailure>;
   info(): Promise<StoreInfo | StoreFailure>;
   /** False while operations are refused without being tried. */
   isUp(): boolean;
-  /** What to add to this process's wall clock, in ms, to get the layer's; 0 until it was measured. */
-  clockOffsetMs(): number;
+  /**
+   * What to add to this process's monotonic clock, in ms, to get the layer's; null until it was
+   * measured, which it is before the layer is first up. No wall clock of this machine is in it, so
+   * that one that is set cannot date an entry.
+   */
+  clockOffsetMs(): number | null;
   /** Operations under way end as `unavailable`. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -41,7 +41,7 @@ export interface TestBed {
 
 /** A cache without jitter, unless the options say otherwise. */
 export function createTestBed(
-  clock: Pick<TestClock, "now" | "monotonic">,
+  clock: Pick<TestClock, "monotonic">,
   store: CacheStore | null = null,
   options: Partial<PageCacheOptions> = {},
 ): TestBed {
@@ -55,7 +55,6 @@ export function createTestBed(
       store,
       registry,
       logger,
-      now: clock.now,
       monotonic: clock.monotonic,
       l1Bytes: 16 * 1024 * 1024,
       random: () => 0,

@@ -7,7 +7,7 @@ import type { Statement } from "../database/database.ts";
 import { planVendorDetail, planVendorList } from "../vendors/repository.ts";
 import { planProductDetail, planProductList, type ProductListPlan } from "./statements.ts";
 
-/** Each index of 0002_catalog_indexes.sql stands for a statement here, and PostgreSQL's plan uses it. */
+/** Each index of the migrations stands for a statement here, and PostgreSQL's plan uses it. */
 let sql: postgres.Sql;
 
 beforeAll(async () => {
@@ -15,6 +15,8 @@ beforeAll(async () => {
   await migrateFully(postgresUrl);
   await seedCatalogue(postgresUrl, 5000);
   sql = postgres(postgresUrl, { max: 1, onnotice: () => {} });
+  await sql`UPDATE variants SET attributes = '{"talla": "rara"}' WHERE id % 2000 = 7`;
+  await sql`VACUUM ANALYZE variants`;
 });
 afterAll(() => sql.end());
 
@@ -98,12 +100,30 @@ describe("a filter that leaves little", () => {
       }),
       "products_attributes",
     ],
+    [
+      "an attribute of few variants",
+      list({ attributes: [["talla", "rara"]] }),
+      "variants_attributes",
+    ],
     ["some ids", list({ ids: ["1", "2", "3"] }), "products_pkey"],
   ])("%s: reads what is left", async (_, statement, index) => {
     const plan = await explain(statement);
     expect(indexesOf(plan)).toContain(index);
     expect(rowsRead(plan, "products")).toBeLessThan(100);
   });
+});
+
+test("two attributes, each on the product or on a variant: each by its indexes", async () => {
+  const statement = list({
+    attributes: [
+      ["modelo", "M7"],
+      ["talla", "rara"],
+    ],
+  });
+  const plan = await explain(statement);
+  expect(indexesOf(plan)).toContain("products_attributes");
+  expect(indexesOf(plan)).toContain("variants_attributes");
+  expect(rowsRead(plan, "products")).toBeLessThan(100);
 });
 
 describe("one thing", () => {
@@ -150,6 +170,7 @@ test("every index of the catalogue is one of these, or belongs to a constraint",
     "products_rating",
     "products_status_newest",
     "products_vendor_newest",
+    "variants_attributes",
     "variants_product",
     "vendors_name",
   ]);

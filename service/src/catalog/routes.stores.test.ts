@@ -113,6 +113,11 @@ describe("a product list", () => {
     ["attr.color=rojo", "p.attributes ->> 'color' = 'rojo'"],
     ["attr.peso=151", "p.attributes ->> 'peso' = '151'"],
     ["attr.color=azul&attr.modelo=M51", 'p.attributes @> \'{"color": "azul", "modelo": "M51"}\''],
+    [
+      "attr.talla=1",
+      "p.id IN (SELECT product_id FROM variants WHERE attributes ->> 'talla' = '1')",
+    ],
+    ["attr.color=rojo&attr.talla=1", "p.attributes ->> 'color' = 'rojo'"],
     ["ids=1,2,3,50,99999", "p.id IN (1, 2, 3, 50, 99999)"],
     [
       "category=raiz-1&vendor=vendedor-11&inStock=true&minPrice=1",
@@ -122,6 +127,20 @@ describe("a product list", () => {
     const expected = await idsWhere(condition);
     expect(expected.length).toBeGreaterThan(0);
     expect(ids(await getAll(query, 50))).toEqual(expected);
+  });
+
+  test("finds what a product has in several values, and all that is asked for on one variant", async () => {
+    await sql`
+      UPDATE variants SET attributes = attributes ||
+        CASE position WHEN 0 THEN '{"corte": "S", "tinte": "lima"}' ELSE '{"corte": "M", "tinte": "malva"}' END::jsonb
+      WHERE product_id IN (11, 12)`;
+    expect(ids(await getAll("attr.corte=M", 50)).sort()).toEqual(["11", "12"]);
+    expect(ids(await getAll("attr.corte=M&attr.tinte=malva", 50)).sort()).toEqual(["11", "12"]);
+    expect(ids(await getAll("attr.corte=M&attr.tinte=lima", 50))).toEqual([]);
+    const [model] = await sql<{ modelo: string }[]>`
+      SELECT attributes ->> 'modelo' AS modelo FROM products WHERE id = 11`;
+    expect(ids(await getAll(`attr.corte=M&attr.modelo=${model?.modelo}`, 50))).toEqual(["11"]);
+    expect(ids(await getAll("attr.corte=XL", 50))).toEqual([]);
   });
 
   test("takes no sibling for a descendant whose path begins with the same digits", async () => {

@@ -4,7 +4,7 @@ import type { Database } from "../database/database.ts";
 import { formatCanonicalUrl } from "../http/canonical-url.ts";
 import type { CursorPosition } from "../http/cursor.ts";
 import { pageResponses } from "../http/openapi.ts";
-import { sendPage } from "../http/page-response.ts";
+import { answerPage } from "../http/page-response.ts";
 import { createFoundPage, createMissingPage } from "../http/pages.ts";
 import { pickFields, resolveLanguage } from "../http/parameters.ts";
 import { sendProblem } from "../http/problem-response.ts";
@@ -34,7 +34,7 @@ import {
 } from "./schema.ts";
 
 export interface CatalogDependencies {
-  readonly cache: Pick<PageCache, "page">;
+  readonly cache: Pick<PageCache, "fromL1" | "page">;
   readonly database: Database;
 }
 
@@ -87,7 +87,7 @@ const categoryRoute = createRoute({
 export function createCatalogRoutes({ cache, database }: CatalogDependencies) {
   const repository = createCatalogRepository(database);
   return createRouter()
-    .openapi(productListRoute, async (c) => {
+    .openapi(productListRoute, (c) => {
       const query = c.req.valid("query");
       const after =
         query.cursor === undefined ? undefined : parseProductCursor(query.cursor, query.sort);
@@ -97,12 +97,11 @@ export function createCatalogRoutes({ cache, database }: CatalogDependencies) {
           errors: [{ in: "query", name: "cursor", message: "begin again without it" }],
         });
       const url = formatProductListUrl(query, after);
-      return sendPage(
-        c,
-        await cache.page("catalog", url, () => loadProductList(repository, query, after)),
+      return answerPage(c, cache, ["catalog", url], () =>
+        loadProductList(repository, query, after),
       );
     })
-    .openapi(productRoute, async (c) => {
+    .openapi(productRoute, (c) => {
       const { idOrSlug } = c.req.valid("param");
       const { fields, lang } = c.req.valid("query");
       const language = resolveLanguage(lang);
@@ -120,18 +119,18 @@ export function createCatalogRoutes({ cache, database }: CatalogDependencies) {
           tags: tagsOfProduct(product),
         });
       };
-      return sendPage(c, await cache.page("product", url, load));
+      return answerPage(c, cache, ["product", url], load);
     })
-    .openapi(categoriesRoute, async (c) => {
+    .openapi(categoriesRoute, (c) => {
       const language = resolveLanguage(c.req.valid("query").lang);
       const url = formatCanonicalUrl("/categories", { lang: language });
       const load = async () => {
         const items = buildCategoryTree(await repository.loadCategories());
         return createFoundPage({ items }, { language, tags: ["categories"] });
       };
-      return sendPage(c, await cache.page("catalog", url, load));
+      return answerPage(c, cache, ["catalog", url], load);
     })
-    .openapi(categoryRoute, async (c) => {
+    .openapi(categoryRoute, (c) => {
       const { slug } = c.req.valid("param");
       const language = resolveLanguage(c.req.valid("query").lang);
       const url = formatCanonicalUrl(`/categories/${slug}`, { lang: language });
@@ -143,7 +142,7 @@ export function createCatalogRoutes({ cache, database }: CatalogDependencies) {
         const tags = category.breadcrumbs.map(({ id }) => `category:${id}`);
         return createFoundPage(category, { language, tags: ["categories", ...tags] });
       };
-      return sendPage(c, await cache.page("catalog", url, load));
+      return answerPage(c, cache, ["catalog", url], load);
     });
 }
 

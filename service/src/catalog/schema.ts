@@ -257,7 +257,8 @@ export const productListQuery = productListParameters.loose().transform((query, 
 export const attributeParameter = {
   in: "query",
   name: "attributes",
-  description: "`attr.<name>=value`: products whose attribute has this value; up to five",
+  description:
+    "`attr.<name>=value`: products that have this value, on themselves or on a variant; several on the same one. Up to five",
   style: "form",
   explode: true,
   schema: {

@@ -19,8 +19,8 @@ describe("the statement of a product list", () => {
     });
     for (const value of [marked, "4242", "5252", "616161", "717171", "818181", "919191", "929292"])
       expect(text).not.toContain(value);
-    const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
-    expect(numbers).toEqual(parameters.map((_, index) => index + 1));
+    const numbers = new Set([...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
+    expect([...numbers]).toEqual(parameters.map((_, index) => index + 1));
   });
 
   test("is not kept prepared, since requests decide its shape", () => {

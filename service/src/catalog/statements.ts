@@ -62,17 +62,16 @@ const summaryColumns = `
 export function planProductList(plan: ProductListPlan): Statement {
   const parameters: Parameter[] = [];
   const bind = (value: Parameter, type: string) => `$${parameters.push(value)}::${type}`;
-  const conditions = [
-    "p.status = 'active'",
-    ...planFilters(plan, bind),
-    ...planAttributes(plan.attributes ?? [], bind),
-  ];
   const { columns, direction } = productOrders[plan.sort];
+  const conditions = ["p.status = 'active'", ...planFilters(plan, bind)];
   if (plan.after !== undefined) {
     const names = columns.map(({ column }) => column).join(", ");
     const values = columns.map(({ type }, index) => bind(plan.after?.[index] ?? null, type));
     conditions.push(`(${names}) ${direction === "ASC" ? ">" : "<"} (${values.join(", ")})`);
   }
+  const carriers = planAttributes(plan.attributes ?? [], bind);
+  const ordered = `ORDER BY ${columns.map(({ column }) => `${column} ${direction}`).join(", ")}
+      LIMIT ${bind(plan.limit + 1, "int")}`;
   const position = columns.map(({ text }) => text).join(", ");
   return {
     name: "product_list",
@@ -80,12 +79,28 @@ export function planProductList(plan: ProductListPlan): Statement {
     text: `
       SELECT ${summaryColumns}, json_build_array(${position}) AS position
       ${fromProductsOnSale}
-      WHERE ${conditions.join("\n        AND ")}
-      ORDER BY ${columns.map(({ column }) => `${column} ${direction}`).join(", ")}
-      LIMIT ${bind(plan.limit + 1, "int")}`,
+      WHERE ${carriers.length === 0 ? joinConditions(conditions) : planCarriers(carriers, conditions, ordered)}
+      ${ordered}`,
     parameters,
     prepared: false,
   };
+}
+
+const joinConditions = (conditions: readonly string[]) => conditions.join("\n        AND ");
+
+/** The page of each carrier in the order of the list; the page of the list is among them. */
+function planCarriers(
+  carriers: readonly string[],
+  conditions: readonly string[],
+  ordered: string,
+): string {
+  const pages = carriers.map(
+    (carrier) => `(
+      SELECT p.id FROM products p JOIN vendors v ON v.id = p.vendor_id AND v.status = 'active'
+      WHERE ${joinConditions([...conditions, carrier])}
+      ${ordered})`,
+  );
+  return `p.id IN (${pages.join(" UNION ALL ")})`;
 }
 
 type Bind = (value: Parameter, type: string) => string;
@@ -113,15 +128,35 @@ function planFilters(plan: ProductListPlan, bind: Bind): string[] {
 /** What reads the same as JSON: a number of at most 15 digits, or a truth value. */
 const jsonScalar = /^(?:-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?|true|false)$/;
 
-/** An attribute may be kept as text or as the number or truth value that reads the same. */
+/**
+ * What a product has in one value stands on it, what it has in several on its variants. So what is
+ * asked for is carried by the product alone, or by one variant of it together with it: a condition
+ * for each, because together no index serves them.
+ */
 function planAttributes(attributes: ProductListParameters["attributes"], bind: Bind): string[] {
-  return attributes.map(([name, value]) => {
-    const contains = (json: unknown) =>
-      `p.attributes @> ${bind(JSON.stringify({ [name]: json }), "text")}::jsonb`;
-    return jsonScalar.test(value)
-      ? `(${contains(value)} OR ${contains(JSON.parse(value))})`
-      : contains(value);
-  });
+  const has = attributes.map(([name, value]) => planAttribute(name, value, bind));
+  const [only] = has;
+  if (only === undefined) return [];
+  const onProduct = has.map((on) => on("p.attributes")).join(" AND ");
+  if (has.length === 1) return [onProduct, existsVariant(only("r.attributes"))];
+  // A rare attribute narrows by its index, wherever it stands; the variant is looked for in the rest.
+  const narrowed = has.map(
+    (on) => `p.id IN (SELECT id FROM products WHERE status = 'active' AND ${on("attributes")}
+          UNION ALL SELECT product_id FROM variants WHERE ${on("attributes")})`,
+  );
+  const onVariant = has.map((on) => `(${on("p.attributes")} OR ${on("r.attributes")})`);
+  return [onProduct, [...narrowed, existsVariant(onVariant.join(" AND "))].join(" AND ")];
+}
+
+function existsVariant(condition: string): string {
+  return `EXISTS (SELECT FROM variants r WHERE r.product_id = p.id AND ${condition})`;
+}
+
+/** An attribute may be kept as text or as the number or truth value that reads the same. */
+function planAttribute(name: string, value: string, bind: Bind): (column: string) => string {
+  const readings: unknown[] = jsonScalar.test(value) ? [value, JSON.parse(value)] : [value];
+  const bound = readings.map((json) => `${bind(JSON.stringify({ [name]: json }), "text")}::jsonb`);
+  return (column) => `(${bound.map((json) => `${column} @> ${json}`).join(" OR ")})`;
 }
 
 /** A product by `id` (digits) or slug with all that its page shows, from one snapshot. */

@@ -49,7 +49,7 @@ export interface DatabaseOptions {
 /** Connections of one process: twice the cores of a small database server (HikariCP, "About Pool Sizing"). */
 export const poolSize = 10;
 
-/** The server ends a statement after this long; the objective of the slowest class is 500 ms (spec: sla.md). */
+/** The server ends a statement after this long; the objective of the slowest class is 500 ms. */
 export const statementTimeoutMs = 3000;
 
 /** A server that answered nobody for this long is taken for hung; above the statement timeout by a network's delay. */

@@ -14,8 +14,13 @@ export function serveOpenApi(app: OpenAPIHono): void {
   });
 }
 
+/** The text of the document; docs/openapi.json is this, formatted as the rest of the tree. */
+export function formatApi(app: OpenAPIHono): string {
+  return `${JSON.stringify(describeApi(app), null, 2)}\n`;
+}
+
 /** The OpenAPI 3.1 document. */
-export function describeApi(app: OpenAPIHono) {
+function describeApi(app: OpenAPIHono) {
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {

@@ -1,7 +1,8 @@
 import type { z } from "@hono/zod-openapi";
 import { problemMediaType, problemSchema } from "./problem.ts";
 
-const problem = (description: string) => ({
+/** A problem that a route can answer with. */
+export const problemResponse = (description: string) => ({
   description,
   content: { [problemMediaType]: { schema: problemSchema } },
 });
@@ -26,10 +27,10 @@ export function pageResponses<Schema extends z.ZodType>(
   return {
     200: { description, headers: pageResponseHeaders, content: { "application/json": { schema } } },
     304: { description: "The client holds these bytes already" },
-    400: problem("A parameter is unknown or has a value that it cannot have"),
-    ...(missing === null ? {} : { 404: problem(missing) }),
-    500: problem("A fault of the service"),
-    503: problem(
+    400: problemResponse("A parameter is unknown or has a value that it cannot have"),
+    ...(missing === null ? {} : { 404: problemResponse(missing) }),
+    500: problemResponse("A fault of the service"),
+    503: problemResponse(
       "Not cached, and the database does not answer; `Retry-After` says when to ask again",
     ),
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Hono } from "hono";
 import type { PageAnswer } from "../cache/index.ts";
-import { sendPage } from "./page-response.ts";
+import { answerPage, sendPage } from "./page-response.ts";
 import { createFoundPage, createMissingPage } from "./pages.ts";
 
 const found = createFoundPage(
@@ -72,6 +72,37 @@ describe("a page that was found", () => {
   test("is never older than nothing", async () => {
     const clockWentBack = new Hono().get("/", (c) => sendPage(c, answerOf(found, -2)));
     expect((await clockWentBack.request("/")).headers.get("age")).toBe("0");
+  });
+});
+
+describe("a page that the cache answers", () => {
+  /** What one request came to: `at once` without a promise, `later` by one. */
+  async function answerFrom(cache: Parameters<typeof answerPage>[1]) {
+    let came = "";
+    const response = await new Hono()
+      .get("/", (c) => {
+        const answer = answerPage(c, cache, ["product", "/p"], async () => found);
+        came = answer instanceof Response ? "at once" : "later";
+        return answer;
+      })
+      .request("/");
+    return { came, text: await response.text() };
+  }
+
+  test("is sent at once where this process holds it, and nothing is loaded or waited for", async () => {
+    const cache = {
+      fromL1: () => answerOf(found),
+      page: () => Promise.reject(new Error("asked for work")),
+    };
+    expect(await answerFrom(cache)).toEqual({ came: "at once", text: '{"id":"42"}' });
+  });
+
+  test("is loaded where it does not", async () => {
+    const cache: Parameters<typeof answerPage>[1] = {
+      fromL1: () => null,
+      page: async (_class, _url, load) => ({ ...answerOf(await load()), outcome: "miss" }),
+    };
+    expect(await answerFrom(cache)).toEqual({ came: "later", text: '{"id":"42"}' });
   });
 });
 

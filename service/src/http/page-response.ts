@@ -1,5 +1,6 @@
 import type { Context } from "hono";
-import type { Page, PageAnswer } from "../cache/index.ts";
+import type { CacheClass } from "@mestore/contract/cache-classes";
+import type { LoadedPage, Page, PageAnswer, PageCache } from "../cache/index.ts";
 import { createPageHeaders, type PageHeaders } from "./answer-headers.ts";
 import { matchesIfNoneMatch } from "./conditional.ts";
 
@@ -10,6 +11,21 @@ function headersOf(page: Page): PageHeaders {
   let headers = headersOfPages.get(page);
   if (headers === undefined) headersOfPages.set(page, (headers = createPageHeaders(page)));
   return headers;
+}
+
+/**
+ * Answers with the page of `url`, its canonical URL. One that this process holds is sent without a
+ * promise, and without anything made that only a load needs.
+ */
+export function answerPage(
+  c: Context,
+  cache: Pick<PageCache, "fromL1" | "page">,
+  [cacheClass, url]: readonly [CacheClass, url: string],
+  load: () => Promise<LoadedPage>,
+): Response | Promise<Response> {
+  const held = cache.fromL1(cacheClass, url);
+  if (held !== null) return sendPage(c, held);
+  return cache.page(cacheClass, url, load).then((answer) => sendPage(c, answer));
 }
 
 /** Sends a cached page, or 304 when the client holds these bytes already; only a 200 can be held. */

@@ -5,7 +5,7 @@ import { z } from "@hono/zod-openapi";
  * asking the same end in one page of the cache.
  */
 
-/** Items on a page of a list when `limit` does not say (spec: commands.md). */
+/** Items on a page of a list when `limit` does not say. */
 export const defaultPageSize = 24;
 export const maxPageSize = 100;
 
@@ -38,7 +38,7 @@ export const cursorParameter = z
   .optional()
   .openapi({ param: { description: "`nextCursor` of the page before, with the same `sort`" } });
 
-/** Languages that may be asked for (spec: commands.md). */
+/** Languages that may be asked for. */
 export const languages = ["es", "pt", "en"] as const;
 export type Language = (typeof languages)[number];
 

@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 export const problemStatuses = {
   VALIDATION_FAILED: 400,
   INVALID_CURSOR: 400,
+  LOCAL_ONLY: 403,
   ROUTE_NOT_FOUND: 404,
   PRODUCT_NOT_FOUND: 404,
   CATEGORY_NOT_FOUND: 404,
@@ -22,6 +23,7 @@ export type ProblemStatus = (typeof problemStatuses)[ProblemCode];
 /** The reason phrases of RFC 9110, which are the titles of problems of type `about:blank` (RFC 9457). */
 const titles: Readonly<Record<ProblemStatus, string>> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   500: "Internal Server Error",

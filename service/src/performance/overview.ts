@@ -145,11 +145,11 @@ function describeTuning(
     ...present("profile", document?.profile),
     ...present("writtenAt", document?.writtenAt),
     ...present("reason", document?.reason),
-    ...present("poolSize", document?.poolSize),
     ttlSeconds: Object.fromEntries(
       classes.map((one) => [one.class, one.ttlSeconds]),
     ) as Overview["tuning"]["ttlSeconds"],
     clamped: [...(inForce?.clamped ?? [])],
+    unsupported: [...(inForce?.unsupported ?? [])],
     rejected: latest(window, { metric: serviceMetrics.tuningRejected.name }) ?? 0,
   };
 }

@@ -5,6 +5,8 @@ import { serviceMetrics } from "@mestore/contract/metrics";
 import { objectives } from "@mestore/contract/sla";
 import { shadowTtlsSeconds } from "@mestore/contract/shadow-curve";
 import { createRegistry } from "@mestore/telemetry/registry";
+import { publicCorsHeaders, securityHeaders } from "../http/answer-headers.ts";
+import { problemSchema } from "../http/problem.ts";
 import { createHistory } from "./history.ts";
 import { createPerformanceRoutes } from "./routes.ts";
 import { cacheStatusSchema, complianceSchema, overviewSchema } from "./schema.ts";
@@ -213,8 +215,10 @@ describe("GET /metrics/overview", () => {
         writtenAt: "2027-01-15T07:59:00Z",
         reason: "product below 0.85",
         ttlSeconds: { product: 40, auth: 900 },
+        poolSize: 7,
       },
       clamped: [{ class: "auth", askedSeconds: 900, givenSeconds: 60 }],
+      unsupported: ["poolSize"],
     };
     const service = run({ revision: () => 9, inForce: () => inForce });
     service.registry.cell(serviceMetrics.tuningRejected, {}).add(2);
@@ -225,8 +229,10 @@ describe("GET /metrics/overview", () => {
       reason: "product below 0.85",
       ttlSeconds: { product: 40, catalog: 600, auth: 60 },
       clamped: [{ class: "auth", askedSeconds: 900, givenSeconds: 60 }],
+      unsupported: ["poolSize"],
       rejected: 2,
     });
+    // Asking for a pool size is not having it.
     expect(answer.tuning).not.toHaveProperty("poolSize");
   });
 
@@ -292,6 +298,18 @@ describe("every route", () => {
       expect(answer.headers.get("content-type")).toContain("application/json");
     });
 
+    test(`${path} has the security headers and is for no other origin, whatever it answers`, async () => {
+      for (const answer of [
+        await run().get(path),
+        await run().get(`${path}?window=60`),
+        await run(untuned, "10.1.2.3").get(path),
+      ]) {
+        expect(Object.fromEntries(answer.headers)).toMatchObject(securityHeaders);
+        for (const name of Object.keys(publicCorsHeaders))
+          expect(answer.headers.has(name)).toBe(false);
+      }
+    });
+
     test(`${path} answers only this machine`, async () => {
       for (const peer of ["10.1.2.3", null]) {
         const answer = await run(untuned, peer).get(path);
@@ -300,7 +318,10 @@ describe("every route", () => {
           "application/problem+json",
         ]);
         expect(answer.headers.get("cache-control")).toBe("no-store");
-        expect(await answer.json()).toMatchObject({ status: 403, code: "LOCAL_ONLY" });
+        expect(problemSchema.parse(await answer.json())).toMatchObject({
+          status: 403,
+          code: "LOCAL_ONLY",
+        });
       }
       const forwarded = await run().get(path, { "x-forwarded-for": "10.1.2.3" });
       expect(forwarded.status).toBe(403);
@@ -309,7 +330,7 @@ describe("every route", () => {
     test(`${path} refuses unknown query keys by name`, async () => {
       const answer = await run().get(`${path}?window=60`);
       expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({
+      expect(problemSchema.parse(await answer.json())).toMatchObject({
         code: "VALIDATION_FAILED",
         errors: [{ in: "query", name: "window", message: "unknown parameter" }],
       });
@@ -325,7 +346,8 @@ describe("every route", () => {
       paths.map((path) => `/api/v1/performance${path}`),
     );
     expect(Object.keys(document.components?.schemas ?? {})).toEqual(
-      expect.arrayContaining(["SlaCompliance", "PerformanceOverview", "CacheStatus"]),
+      expect.arrayContaining(["SlaCompliance", "PerformanceOverview", "CacheStatus", "Problem"]),
     );
+    expect(Object.keys(document.components?.schemas ?? {})).not.toContain("PerformanceProblem");
   });
 });

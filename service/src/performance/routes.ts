@@ -1,12 +1,15 @@
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { formatPath } from "@mestore/contract/fault";
+import { createRoute, z } from "@hono/zod-openapi";
 import type { PageCache } from "../cache/index.ts";
+import { publicCorsHeaders, securityHeaders } from "../http/answer-headers.ts";
+import { problemResponse } from "../http/openapi.ts";
+import { sendProblem } from "../http/problem-response.ts";
+import { createRouter } from "../http/router.ts";
 import { describeCacheStatus } from "./cache-status.ts";
 import { describeCompliance } from "./compliance.ts";
 import type { History } from "./history.ts";
 import { isLocalRequest } from "./loopback.ts";
 import { describeOverview } from "./overview.ts";
-import { cacheStatusSchema, complianceSchema, overviewSchema, problemSchema } from "./schema.ts";
+import { cacheStatusSchema, complianceSchema, overviewSchema } from "./schema.ts";
 import type { TuningState } from "./tuning-state.ts";
 
 export interface PerformanceDeps {
@@ -19,10 +22,7 @@ export interface PerformanceDeps {
 
 const noQuery = z.strictObject({});
 
-const problem = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemSchema } },
-});
+const answerHeaders = Object.entries({ "cache-control": "no-store", ...securityHeaders });
 
 function describeRoute<Path extends string, Schema extends z.ZodType>(
   path: Path,
@@ -37,8 +37,8 @@ function describeRoute<Path extends string, Schema extends z.ZodType>(
     request: { query: noQuery },
     responses: {
       200: { description: summary, content: { "application/json": { schema } } },
-      400: problem("Unknown query key"),
-      403: problem("Not asked from this machine"),
+      400: problemResponse("Unknown query key"),
+      403: problemResponse("Not asked from this machine"),
     },
   });
 }
@@ -64,18 +64,14 @@ const cacheStatusRoute = describeRoute(
  * are no accounts yet that could be permitted to read it. Nothing of it is ever stored by a cache.
  */
 export function createPerformanceRoutes({ cache, history, tuning, requestIp }: PerformanceDeps) {
-  const routes = new OpenAPIHono({
-    defaultHook: (result) =>
-      result.success
-        ? undefined
-        : refuse(400, "VALIDATION_FAILED", { errors: queryFaults(result.error.issues) }),
-  });
+  const routes = createRouter();
   routes.use(async (c, next) => {
-    if (!isLocalRequest(requestIp(c.req.raw), c.req.raw.headers))
-      return refuse(403, "LOCAL_ONLY", { detail: "answers only the machine that it runs on" });
-    await next();
-    c.header("cache-control", "no-store");
-    return undefined;
+    if (isLocalRequest(requestIp(c.req.raw), c.req.raw.headers)) await next();
+    else
+      c.res = sendProblem(c, "LOCAL_ONLY", { detail: "answers only the machine that it runs on" });
+    for (const [name, value] of answerHeaders) c.header(name, value);
+    // Problems of public routes may be read by any origin; a page in a browser here may not read these.
+    for (const name of Object.keys(publicCorsHeaders)) c.res.headers.delete(name);
   });
   return routes
     .openapi(complianceRoute, (c) => c.json(describeCompliance(history.window()), 200))
@@ -85,29 +81,4 @@ export function createPerformanceRoutes({ cache, history, tuning, requestIp }: P
     .openapi(cacheStatusRoute, (c) =>
       c.json(describeCacheStatus(history.window(), cache.status()), 200),
     );
-}
-
-interface QueryFault {
-  readonly in: "query";
-  readonly name: string;
-  readonly message: string;
-}
-
-function refuse(status: 400 | 403, code: string, members: object): Response {
-  const title = status === 400 ? "Bad Request" : "Forbidden";
-  return Response.json(
-    { type: "about:blank", title, status, code, ...members },
-    {
-      status,
-      headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
-    },
-  );
-}
-
-function queryFaults(issues: readonly z.core.$ZodIssue[]): QueryFault[] {
-  return issues.flatMap((issue): QueryFault[] =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((name) => ({ in: "query", name, message: "unknown parameter" }))
-      : [{ in: "query", name: formatPath(issue.path), message: issue.message }],
-  );
 }

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { cacheClassNames } from "@mestore/contract/cache-classes";
 import { queryClasses } from "@mestore/contract/metrics";
+import { unsupportedSettings } from "./tuning-state.ts";
 
 /**
  * Answers of the performance API. A figure that cannot be told, because nothing happened in the
@@ -147,13 +148,15 @@ export const overviewSchema = z
       profile: z.string().optional(),
       writtenAt: z.string().optional(),
       reason: z.string().optional(),
-      poolSize: z.int().optional(),
       ttlSeconds: z
         .record(cacheClass, z.number())
         .openapi({ description: "TTLs in force, whether tuned or initial." }),
       clamped: z
         .array(clampedTtl)
         .openapi({ description: "TTLs that the document put outside the safe range." }),
+      unsupported: z.array(z.enum(unsupportedSettings)).openapi({
+        description: "Settings that the document has and this service does not obey.",
+      }),
       rejected: count.openapi({ description: "Documents refused since the start." }),
     }),
   })
@@ -217,16 +220,3 @@ export const cacheStatusSchema = z
   .openapi("CacheStatus");
 
 export type CacheStatus = z.infer<typeof cacheStatusSchema>;
-
-export const problemSchema = z
-  .object({
-    type: z.literal("about:blank"),
-    title: z.string(),
-    status: z.int(),
-    code: z.enum(["VALIDATION_FAILED", "LOCAL_ONLY"]),
-    detail: z.string().optional(),
-    errors: z
-      .array(z.object({ in: z.literal("query"), name: z.string(), message: z.string() }))
-      .optional(),
-  })
-  .openapi("PerformanceProblem");

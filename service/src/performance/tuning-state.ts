@@ -1,6 +1,9 @@
 import type { CacheClass } from "@mestore/contract/cache-classes";
 import type { TuningDocument } from "@mestore/contract/tuning-document";
 
+/** Settings of a tuning document that no service obeys: a pool cannot be resized yet. */
+export const unsupportedSettings = ["poolSize"] as const;
+
 /** The tuning document that this process obeys. */
 export interface TuningInForce {
   readonly document: TuningDocument;
@@ -10,6 +13,8 @@ export interface TuningInForce {
     readonly askedSeconds: number;
     readonly givenSeconds: number;
   }[];
+  /** Settings that the document has and this process does not obey. */
+  readonly unsupported: readonly (typeof unsupportedSettings)[number][];
 }
 
 /** Where the performance API learns what is in force: the watcher of the tuning file knows. */

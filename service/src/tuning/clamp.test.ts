@@ -81,6 +81,7 @@ describe("readTuning", () => {
         document,
         ttlSeconds: { product: day },
         clamped: [{ class: "product", askedSeconds: 2 * day, givenSeconds: day }],
+        unsupported: ["poolSize"],
       },
     });
   });

@@ -50,11 +50,16 @@ function isCacheClass(name: string, classes: Classes): name is CacheClass {
   return Object.hasOwn(classes, name);
 }
 
+/** A setting of a document that this service does not obey: its pool cannot be resized. */
+export type UnsupportedSetting = "poolSize";
+
 /** A document as this service obeys it. */
 export interface AcceptedTuning {
   readonly document: TuningDocument;
   readonly ttlSeconds: TtlSecondsByClass;
   readonly clamped: readonly ClampedTtl[];
+  /** What the document sets in vain. */
+  readonly unsupported: readonly UnsupportedSetting[];
 }
 
 export type ReadTuning =
@@ -73,6 +78,7 @@ export function readTuning(text: string, classes: Classes): ReadTuning {
       document: parsed.value,
       ttlSeconds: clamped.ttlSeconds,
       clamped: clamped.clamped,
+      unsupported: parsed.value.poolSize === undefined ? [] : ["poolSize"],
     },
   };
 }

@@ -80,10 +80,10 @@ function watch(apply: (change: TuningChange) => void = () => {}, file = path) {
 
 describe("tuning file", () => {
   test("a document that is there at start is in force once the watcher is ready", async () => {
-    await writeFile(path, tuning(3, { poolSize: 7 }));
+    await writeFile(path, tuning(3));
     const service = watch();
     await service.watcher.ready;
-    expect(service.changes).toEqual([{ ttlSeconds: { product: 30 }, poolSize: 7 }]);
+    expect(service.changes).toEqual([{ ttlSeconds: { product: 30 } }]);
     expect(service.watcher.revision()).toBe(3);
     expect(service.exportedRevision()).toBe(3);
   });
@@ -130,6 +130,25 @@ describe("tuning file", () => {
       "tuning document asked for TTLs outside the safe range",
     );
     expect(service.rejected()).toBe(0);
+  });
+
+  test("a pool size is not said to be applied: it is named as not obeyed, and the TTLs are in force", async () => {
+    await writeFile(path, tuning(1, { poolSize: 7 }));
+    const service = watch();
+    await service.inForce(1);
+    expect(service.changes).toEqual([{ ttlSeconds: { product: 10 } }]);
+    expect(service.watcher.inForce()?.unsupported).toEqual(["poolSize"]);
+    expect(service.records).toEqual([
+      expect.not.objectContaining({ poolSize: expect.anything() }),
+      expect.objectContaining({
+        level: "warn",
+        unsupported: ["poolSize"],
+        msg: "tuning document sets what this service does not obey",
+      }),
+    ]);
+    await replaceFile(tuning(2));
+    await service.inForce(2);
+    expect(service.watcher.inForce()?.unsupported).toEqual([]);
   });
 
   test("a lower revision is obeyed, because content is the truth, and logged", async () => {

@@ -10,8 +10,6 @@ import { type FileContent, loadTuningFile, maxTuningFileBytes } from "./tuning-f
 export interface TuningChange {
   /** Within the safe range of each class. A class that is absent keeps its TTL. */
   readonly ttlSeconds: TtlSecondsByClass;
-  /** Database connections of this process. Absent: unchanged. */
-  readonly poolSize?: number;
 }
 
 export interface TuningWatcherOptions {
@@ -91,10 +89,9 @@ export function watchTuningFile(options: TuningWatcherOptions): TuningWatcher {
       refuse(formatFaults(read.faults));
       return;
     }
-    const { document, ttlSeconds, clamped } = read.tuning;
-    const { poolSize } = document;
+    const { document, ttlSeconds, clamped, unsupported } = read.tuning;
     try {
-      apply(poolSize === undefined ? { ttlSeconds } : { ttlSeconds, poolSize });
+      apply({ ttlSeconds });
     } catch (error) {
       rejected.add(1);
       logger.error({ path, err: error, ...running() }, "tuning document could not be applied");
@@ -107,13 +104,17 @@ export function watchTuningFile(options: TuningWatcherOptions): TuningWatcher {
       revision: document.revision,
       profile: document.profile,
       ttlSeconds,
-      poolSize,
     };
     if (document.revision < before)
       logger.warn({ ...applied, before }, "tuning document of a lower revision applied");
     else logger.info(applied, "tuning document applied");
     if (clamped.length > 0)
       logger.warn({ clamped }, "tuning document asked for TTLs outside the safe range");
+    if (unsupported.length > 0)
+      logger.warn(
+        { revision: document.revision, unsupported },
+        "tuning document sets what this service does not obey",
+      );
   }
 
   function refuse(reason: string): void {

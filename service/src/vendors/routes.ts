@@ -3,7 +3,7 @@ import type { LoadedPage, PageCache } from "../cache/index.ts";
 import type { Database } from "../database/database.ts";
 import { formatCanonicalUrl } from "../http/canonical-url.ts";
 import { pageResponses } from "../http/openapi.ts";
-import { sendPage } from "../http/page-response.ts";
+import { answerPage } from "../http/page-response.ts";
 import { createFoundPage, createMissingPage } from "../http/pages.ts";
 import { resolveLanguage } from "../http/parameters.ts";
 import { sendProblem } from "../http/problem-response.ts";
@@ -24,7 +24,7 @@ import {
 } from "./vendors.ts";
 
 export interface VendorDependencies {
-  readonly cache: Pick<PageCache, "page">;
+  readonly cache: Pick<PageCache, "fromL1" | "page">;
   readonly database: Database;
 }
 
@@ -50,7 +50,7 @@ const vendorRoute = createRoute({
 export function createVendorRoutes({ cache, database }: VendorDependencies) {
   const repository = createVendorRepository(database);
   return createRouter()
-    .openapi(vendorListRoute, async (c) => {
+    .openapi(vendorListRoute, (c) => {
       const { limit, cursor, lang } = c.req.valid("query");
       const after = cursor === undefined ? undefined : parseVendorCursor(cursor);
       if (after === null)
@@ -71,9 +71,9 @@ export function createVendorRoutes({ cache, database }: VendorDependencies) {
           { language, tags: ["vendors", ...rows.map(({ id }) => `vendor:${id}`)] },
         );
       };
-      return sendPage(c, await cache.page("catalog", url, load));
+      return answerPage(c, cache, ["catalog", url], load);
     })
-    .openapi(vendorRoute, async (c) => {
+    .openapi(vendorRoute, (c) => {
       const { slug } = c.req.valid("param");
       const language = resolveLanguage(c.req.valid("query").lang);
       const url = formatCanonicalUrl(`/vendors/${slug}`, { lang: language });
@@ -82,6 +82,6 @@ export function createVendorRoutes({ cache, database }: VendorDependencies) {
         if (row === null) return createMissingPage("VENDOR_NOT_FOUND", `no vendor is "${slug}"`);
         return createFoundPage(formatVendorDetail(row), { language, tags: [`vendor:${row.id}`] });
       };
-      return sendPage(c, await cache.page("catalog", url, load));
+      return answerPage(c, cache, ["catalog", url], load);
     });
 }

@@ -1,0 +1,94 @@
+import { expect, test } from "bun:test";
+import { parseProfile } from "@mestore/contract/performance-profile";
+import type { TuningDocument } from "@mestore/contract/tuning-document";
+import { createTiming } from "@mestore/laws/timing";
+import { advanceChange } from "./advance-change.ts";
+import { createContext } from "./decide-pass.ts";
+import { emptyLoopMemory } from "./memory.ts";
+import type { Observation } from "./observe.ts";
+import { startChange } from "./step.ts";
+
+const timing = createTiming();
+const start = 1_800_000_000;
+
+const seen = (revision: number): Observation => ({
+  ok: true,
+  ttlInForce: { product: 60, search: 30 },
+  revision,
+  processStartSeconds: null,
+  restarted: false,
+  ttl: { classes: {}, store: null },
+  judgements: [],
+  slice: null,
+});
+const document: TuningDocument = {
+  schemaVersion: 1,
+  revision: 6,
+  profile: "shop/storefront",
+  writtenAt: "2026-11-24T12:00:00.000Z",
+  reason: "product: CurveBelowGoal.",
+  ttlSeconds: { product: 60, search: 30 },
+};
+
+/** What the profile says, at so many seconds after the change. */
+function contextAt(
+  seconds: number,
+  modes: { readonly product: string; readonly search: string },
+  inForce: TuningDocument | null,
+) {
+  const profile = parseProfile({
+    apiVersion: "mestore.dev/v1alpha1",
+    kind: "PerformanceProfile",
+    metadata: { name: "storefront", namespace: "shop" },
+    spec: {
+      targetRef: { name: "mestore" },
+      mode: "Auto",
+      cache: {
+        mode: "Auto",
+        classes: Object.entries(modes).map(([name, mode]) => ({ name, mode })),
+      },
+    },
+  });
+  if (!profile.ok) throw new Error(JSON.stringify(profile.faults));
+  return createContext({
+    key: "shop/storefront",
+    profile: profile.value,
+    observation: seen(6),
+    document: inForce,
+    nowSeconds: start + seconds,
+    timing,
+    timeScale: 1,
+  });
+}
+
+test("of one change only the classes whose own mode is Auto are put back; the others are Kept", () => {
+  const auto = { product: "Auto", search: "Auto" };
+  const changed = startChange(contextAt(0, auto, document), emptyLoopMemory, {
+    origin: "Law",
+    from: { product: 60, search: 30 },
+    to: { product: 120, search: 60 },
+    reason: "both",
+    records: ["product", "search"].map((name) => ({
+      knob: `ttl/${name}`,
+      from: 0,
+      to: 0,
+      reason: "CurveBelowGoal",
+      sentence: "",
+      inputs: {},
+    })),
+  });
+  const step = advanceChange(
+    contextAt(timing.adoptionSeconds, { product: "Recommend", search: "Auto" }, changed.write),
+    changed.memory,
+  );
+  expect(step.write?.ttlSeconds).toEqual({ product: 120, search: 30 });
+  expect(step.records.map(({ knob, verdict }) => `${knob} ${verdict}`)).toEqual([
+    "ttl/product Kept",
+    "ttl/search Withdrawn",
+  ]);
+  expect(step.memory.decisions.map(({ knob, verdict }) => `${knob} ${verdict}`)).toEqual([
+    "ttl/search Applied",
+    "ttl/search Withdrawn",
+    "ttl/product Kept",
+  ]);
+});
