@@ -77,7 +77,7 @@ function objectivesMet(judged: readonly JudgedObjective[]): ConditionState {
       type,
       status: "False",
       reason: "Missed",
-      message: `Missed: ${missed.join(", ")}.${aside}`,
+      message: `${missed.join(", ")}.${aside}`,
     };
   if (judged.every(({ current }) => current === null))
     return { type, status: "Unknown", reason: "NotObserved", message: "Nothing was observed." };
