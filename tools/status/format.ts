@@ -180,7 +180,10 @@ function formatProfile(
       fit(`  ${type}=${state} ${reason}: ${message}`, screenWidth),
     );
   const settled = status.conditions.find(({ reason }) => reason === "Settled");
-  const holds = settled === undefined ? [] : [fit(`  holds ${settled.message}`, screenWidth)];
+  const holds =
+    settled === undefined || settled.message === ""
+      ? []
+      : [fit(`  holds ${settled.message}`, screenWidth)];
   const flight = status.inFlight;
   const inFlight =
     flight === undefined
