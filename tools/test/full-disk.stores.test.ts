@@ -33,11 +33,19 @@ afterEach(async () => {
   if (isRoot) rmSync(dirname(paths.postgres), { recursive: true, force: true });
 });
 
+/** Every process of the machine. Linux need not have `ps`. */
+function listProcesses(): number[] {
+  const listed = existsSync("/proc/self")
+    ? readdirSync("/proc")
+    : Bun.spawnSync(["ps", "-A", "-o", "pid="]).stdout.toString().split("\n");
+  return listed.map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
+}
+
 /** Processes of this home, whether or not anything was written about them. */
 function findSurvivors(): string[] {
-  const listed = Bun.spawnSync(["ps", "-A", "-o", "pid="]).stdout.toString();
-  const lines = listed.split("\n").map((line) => readCommandLine(Number(line)) ?? "");
-  return lines.filter((line) => line.includes(home) || line.includes(dirname(paths.postgres)));
+  return listProcesses()
+    .map((pid) => readCommandLine(pid) ?? "")
+    .filter((line) => line.includes(home) || line.includes(dirname(paths.postgres)));
 }
 
 async function startArguments(): Promise<string[]> {
