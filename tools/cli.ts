@@ -1,10 +1,14 @@
 import { Command, CommanderError } from "commander";
 import colours from "picocolors";
+import { interruptedExitCode } from "./abort-on-signals.ts";
+import { registerCluster } from "./commands/cluster.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerExplain } from "./commands/explain.ts";
+import { registerImage } from "./commands/image.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerTest } from "./commands/test.ts";
+import { registerTools } from "./commands/tools.ts";
 import { registerUp } from "./commands/up.ts";
 import { asStackFault } from "./stack/fault.ts";
 
@@ -13,7 +17,6 @@ import { asStackFault } from "./stack/fault.ts";
  * is quick. Exit codes: 0 done, 1 failed with a message, 2 wrong usage, 130 interrupted.
  */
 const usageExitCode = 2;
-const interruptedExitCode = 130;
 
 async function main(): Promise<void> {
   const program = new Command("mestore")
@@ -28,6 +31,9 @@ async function main(): Promise<void> {
     registerLogs,
     registerTest,
     registerExplain,
+    registerTools,
+    registerImage,
+    registerCluster,
   ])
     register(program);
   try {

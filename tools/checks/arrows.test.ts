@@ -53,6 +53,8 @@ describe("arrows that the architecture draws", () => {
     ["tools/commands/bench.ts", "@mestore/bench/cache"],
     ["service/src/catalog/catalog.test.ts", "../vendors/routes.ts"],
     ["service/src/cache/cache.stores.test.ts", "@mestore/tools/stack/test-stores"],
+    ["operator/src/kube/lease.cluster.test.ts", "@mestore/tools/cluster/test-cluster"],
+    ["operator/src/metrics-source/a.rules.test.ts", "@mestore/tools/pins/tool"],
     ["service/test/faults.stores.test.ts", "../src/main.ts"],
     ["packages/laws/ttl.test.ts", "fast-check"],
     ["operator/test/model-service.ts", "@mestore/contract/metrics"],

@@ -94,14 +94,14 @@ function describePackage(path: string, from: Place, name: string): string | unde
   return `imports ${name}: ${from.room} imports ${list} from outside the workspace`;
 }
 
-/**
- * Tests reach for anything of their own program, for what its rooms use, and for the stores that
- * tools/stack starts.
- */
+/** What tests may use of tools: real stores, a real control plane, the programs for both. */
+const testTools = ["stack", "cluster", "pins"] as const;
+
+/** Tests reach for anything of their own program, for what its rooms use, and for `testTools`. */
 function mayTestImport(from: Place, to: Place): boolean {
   const own = packageOf(from.room);
   if (own === packageOf(to.room)) return true;
-  if (to.room === "tools") return to.module.startsWith("stack/");
+  if (to.room === "tools") return testTools.some((folder) => to.module.startsWith(`${folder}/`));
   return Object.keys(arrows).some(
     (room) => packageOf(room) === own && mayImport({ room, module: "" }, to),
   );
@@ -116,7 +116,7 @@ function describeArrow(from: Place, to: Place, isTest: boolean): string {
       : isOtherProgram(from, to)
         ? "the programs never import each other"
         : isTest
-          ? "a test may import its program, what that uses, and tools/stack"
+          ? `a test may import its program, what that uses, and of tools ${testTools.join(", ")}`
           : `${source} may import ${allowed === "" ? "nothing" : allowed}`;
   return `${source} imports ${target}: ${rule}`;
 }

@@ -35,7 +35,8 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): Pro
           bar?.increment();
           if (bar !== undefined || performance.now() - spokenMs < quietMs) return;
           spokenMs = performance.now();
-          write(`${name} … ${steps}${total === undefined ? "" : ` of ${total}`}`);
+          const passed = formatDuration(performance.now() - startMs);
+          write(`${name} … ${total === undefined ? passed : `${steps} of ${total}`}`);
         },
         end(result) {
           bar?.stop();
@@ -53,7 +54,8 @@ function formatDuration(ms: number): string {
 function openBar(stream: NodeJS.WriteStream, name: string, total: number | undefined) {
   const bar = new SingleBar({
     stream,
-    format: total === undefined ? "{name} …" : "{name} [{bar}] {value} of {total}",
+    format:
+      total === undefined ? "{name} … {duration_formatted}" : "{name} [{bar}] {value} of {total}",
     clearOnComplete: true,
     hideCursor: true,
   });

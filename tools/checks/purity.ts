@@ -32,7 +32,22 @@ export const pureFiles: Readonly<Record<string, readonly string[]>> = {
   ],
   "operator/src/file": ["profile-text"],
   "operator/src/metrics-source": ["exposition", "history", "law-metrics"],
-  "service/src/cache": ["breaker", "codec", "etag", "l1", "policy", "shadow", "shadow-sample"],
+  "service/src/cache": [
+    "breaker",
+    "byte-cursor",
+    "codec",
+    "etag",
+    "fleet-batch",
+    "fleet-class",
+    "fleet-snapshot",
+    "fleet-state",
+    "l1",
+    "policy",
+    "reference-buffer",
+    "sample-pair",
+    "shadow",
+    "shadow-sample",
+  ],
   "service/src/catalog": ["orders", "statements"],
   "service/src/http": ["canonical-url", "conditional", "cursor", "json", "parameters", "problem"],
   "service/src/performance": [
@@ -75,15 +90,18 @@ export const pureFiles: Readonly<Record<string, readonly string[]>> = {
     "rooms",
     "selection",
     "source",
+    "suite-settings",
     "suites",
     "summary",
     "violation",
   ],
+  "tools/pins": ["go-module", "table", "version"],
 };
 
 /** Files that may read the environment: each program does so in one place, and tools are programs. */
 const environmentReaders: readonly string[] = [
   "{service,operator}/src/{config,main}.ts",
+  "demo/main.ts",
   "tools/**",
 ];
 

@@ -1,29 +1,19 @@
+import { abortOnSignals, interruptedExitCode } from "../abort-on-signals.ts";
 import { asStackFault } from "../stack/fault.ts";
 import { repositoryRoot } from "../stack/paths.ts";
-import {
-  startSharedStores,
-  testPostgresVariable,
-  testRedisVariable,
-} from "../stack/test-stores.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { runCommand } from "./run-command.ts";
 import type { LeftOut } from "./selection.ts";
+import { createSharedServers, type SharedServers } from "./shared-servers.ts";
 import { createStaticChecks } from "./static-checks.ts";
+import { suiteSettings } from "./suite-settings.ts";
+import { prepareSuites } from "./suite-tools.ts";
 import { parseTestFile, type SuiteName } from "./suites.ts";
 import { addTallies, formatSummary, noTests, refuseSkips, type Tally } from "./summary.ts";
 import { runTestFiles, type TestRun } from "./test-run.ts";
 import { listSources } from "./tree.ts";
 
 const failureExitCode = 1;
-/** 128 + SIGINT, as shells report it. */
-const interruptedExitCode = 130;
-
-/** Tests on real servers start and kill some of their own: two files at a time fill two cores. */
-const storesWorkers = 2;
-/** For a test that says nothing itself: generous on a busy machine, and a hang still ends. */
-const timeoutMs = 20_000;
-/** A test on real servers may wait for a cold one several times. */
-const storesTimeoutMs = 120_000;
 
 export interface SuiteRun {
   readonly suites: readonly SuiteName[];
@@ -32,19 +22,48 @@ export interface SuiteRun {
   readonly inCi: boolean;
 }
 
-/** Runs the suites one after another and ends with the summary line. Gives the exit code. */
+/**
+ * Brings the tools that the suites need, runs them one after another and ends with the summary line.
+ * Gives the exit code.
+ */
 export async function runSuites({ suites, left, inCi }: SuiteRun): Promise<number> {
   const progress = createProgress();
   const stop = abortOnSignals();
   const files = await listSources(repositoryRoot);
+  const servers = createSharedServers(progress);
   const tallies: Tally[] = [];
-  for (const suite of suites) {
-    if (stop.aborted) break;
-    tallies.push(await runSuite(suite, filesOf(files, suite), progress, stop));
+  try {
+    // Nothing is built for a suite that has no test.
+    const inhabited = suites.filter((suite) => filesOf(files, suite).length > 0);
+    const reasons = await prepareSuites(inhabited, progress, stop);
+    for (const [index, suite] of suites.entries()) {
+      if (stop.aborted) break;
+      const own = filesOf(files, suite);
+      const reason = reasons.get(suite);
+      tallies.push(
+        reason === undefined
+          ? await runSuite(suite, own, { progress, stop, servers })
+          : skipSuite(suite, own, reason, progress),
+      );
+      await servers.keepFor(suites.slice(index + 1));
+    }
+  } finally {
+    await servers.keepFor([]);
   }
   for (const { suite, reason } of left)
     if (filesOf(files, suite).length > 0) progress.say(`${suite}: left out, ${reason}`);
   return conclude(addTallies(tallies), { inCi, interrupted: stop.aborted }, progress);
+}
+
+/** How many tests a file holds is not known before it runs; each counts as one. */
+function skipSuite(
+  suite: SuiteName,
+  files: readonly string[],
+  reason: string,
+  progress: Progress,
+): Tally {
+  progress.say(`${suite}: skipped, ${reason}`);
+  return { ...noTests, skipped: files.length };
 }
 
 /** Prints the summary, which is the last line whatever happened, and gives the exit code. */
@@ -62,17 +81,6 @@ function conclude(
   return judged.failed > 0 ? failureExitCode : 0;
 }
 
-/** The first Ctrl-C stops what runs and lets it be cleaned up; a second one ends at once. */
-function abortOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(interruptedExitCode);
-      stop.abort();
-    });
-  return stop.signal;
-}
-
 function filesOf(files: readonly string[], suite: SuiteName): string[] {
   return files.filter((file) => {
     const test = parseTestFile(file);
@@ -80,11 +88,16 @@ function filesOf(files: readonly string[], suite: SuiteName): string[] {
   });
 }
 
+interface Surroundings {
+  readonly progress: Progress;
+  readonly stop: AbortSignal;
+  readonly servers: SharedServers;
+}
+
 async function runSuite(
   suite: SuiteName,
   files: readonly string[],
-  progress: Progress,
-  stop: AbortSignal,
+  { progress, stop, servers }: Surroundings,
 ): Promise<Tally> {
   const checks = suite === "fast" ? await runStaticChecks(progress, stop) : noTests;
   if (files.length === 0) {
@@ -92,13 +105,20 @@ async function runSuite(
     return checks;
   }
   if (stop.aborted) return checks;
-  const run = { root: repositoryRoot, files, timeoutMs };
-  return addTallies([
-    checks,
-    suite === "stores"
-      ? await runWithStores(run, progress, stop)
-      : await runFiles(suite, run, progress, stop),
-  ]);
+  const env = await servers.startFor(suite).catch((error: unknown) => {
+    progress.say(describeError(error));
+    return null;
+  });
+  if (env === null) return { ...checks, failed: checks.failed + 1 };
+  const { workers, timeoutMs } = suiteSettings[suite];
+  const run = {
+    root: repositoryRoot,
+    files,
+    timeoutMs,
+    env,
+    ...(workers === undefined ? {} : { workers }),
+  };
+  return addTallies([checks, await runFiles(suite, run, progress, stop)]);
 }
 
 async function runStaticChecks(progress: Progress, stop: AbortSignal): Promise<Tally> {
@@ -127,28 +147,6 @@ async function runFiles(
   for (const { file, name: test } of report.failures) progress.say(`  failed: ${file}: ${test}`);
   for (const { file, name: test } of report.skips) progress.say(`  skipped: ${file}: ${test}`);
   return report.tally;
-}
-
-/** One PostgreSQL and one Valkey serve every file; whatever happens they end with this function. */
-async function runWithStores(run: TestRun, progress: Progress, stop: AbortSignal): Promise<Tally> {
-  const step = progress.begin("PostgreSQL and Valkey for the tests");
-  const stores = await startSharedStores().catch((error: unknown) => {
-    step.end("failed");
-    progress.say(describeError(error));
-    return null;
-  });
-  if (stores === null) return { ...noTests, failed: 1 };
-  step.end("running");
-  try {
-    const env = {
-      [testPostgresVariable]: stores.postgresUrl,
-      [testRedisVariable]: stores.redisUrl,
-    };
-    const onStores = { ...run, workers: storesWorkers, timeoutMs: storesTimeoutMs, env };
-    return await runFiles("stores", onStores, progress, stop);
-  } finally {
-    await stores.stop();
-  }
 }
 
 /** What a person can mend is said in words; a defect of ours keeps its stack. */

@@ -25,7 +25,7 @@ describe("selection", () => {
       "node",
       "soak",
     ]);
-    expect(selection.ok && selection.left[0]?.reason).toContain("helm is missing");
+    expect(selection.ok && selection.left[0]?.reason).toContain("it needs helm");
   });
 
   test("all: the rest too, but soak", () => {

@@ -21,7 +21,7 @@ export interface SelectionRequest {
 /** These need nothing that we do not bring. */
 const always: ReadonlySet<SuiteName> = new Set(["fast", "stores"]);
 
-/** Which suites run. Named ones run whatever they lack. */
+/** Which suites run. Named ones run whatever they lack: it is brought first. */
 export function selectSuites({ named, all, missingTool }: SelectionRequest): Selection {
   const unknown = named.filter((name) => !suiteNames.some((suite) => suite === name));
   if (unknown.length > 0) return { ok: false, unknown };
@@ -45,5 +45,5 @@ function reasonToLeave(
   if (suite === "soak") return "runs by name only";
   if (always.has(suite)) return null;
   const tool = missingTool(suite);
-  return tool === null ? null : `${tool} is missing (--all runs it all the same)`;
+  return tool === null ? null : `it needs ${tool} (./mestore test ${suite} brings what can be had)`;
 }

