@@ -1,21 +1,24 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ConditionType } from "@mestore/contract/profile-status";
 import type { TuningDocument } from "@mestore/contract/tuning-document";
 import { createTiming } from "@mestore/laws/timing";
 import { createLogger } from "@mestore/telemetry/logger";
 import { createRegistry } from "@mestore/telemetry/registry";
 import { createManualClock } from "../src/control/clock.ts";
 import { createLoop } from "../src/control/loop.ts";
+import { createLoopMetrics } from "../src/control/loop-metrics.ts";
 import { type LoopMemory, parseLoopMemory } from "../src/control/memory.ts";
-import type { TuningDelivery } from "../src/control/ports.ts";
+import type { ProfileEvent, TuningDelivery } from "../src/control/ports.ts";
 import { createReconciler } from "../src/control/reconcile.ts";
 import type { DecisionRecord } from "../src/control/step.ts";
+import { freeFinalizer } from "../src/file/finalizer.ts";
 import { createProfileDirectory } from "../src/file/profile-directory.ts";
 import { createStatusDirectory } from "../src/file/status-directory.ts";
+import { createFileTargets } from "../src/file/targets.ts";
 import { createTuningFile } from "../src/file/tuning-file.ts";
 import { createPageSource } from "../src/metrics-source/page-source.ts";
-import type { ConditionType } from "../src/profile/conditions.ts";
 import { parseStatus, type ProfileStatus } from "../src/profile/status.ts";
 import { createModelService } from "./model-service.ts";
 import { parse } from "yaml";
@@ -115,23 +118,24 @@ export async function createLoopBench(options: LoopBenchOptions = {}) {
   });
   const written: TuningDocument[] = [];
   const decisions: DecisionRecord[] = [];
+  const events: (ProfileEvent & { readonly key: string })[] = [];
   const saves: string[] = [];
   const delivery = await createTuningFile({ path: paths.tuning, onInvalid: () => undefined });
   let failNextWrite = false;
   const watched: TuningDelivery = {
     read: (key) => delivery.read(key),
-    async write(key, document) {
+    async write(key, document, adopted) {
       if (failNextWrite) {
         failNextWrite = false;
         throw new Error("ENOSPC: no space left on device");
       }
-      await delivery.write(key, document);
+      await delivery.write(key, document, adopted);
       written.push(document);
     },
   };
   const service = createModelService({
     now: clock.nowSeconds,
-    readTuning: () => delivery.read(profileKey),
+    readTuning: async () => (await delivery.read(profileKey)).document,
     keys,
     rate,
     initialTtlSeconds: serviceTtlSeconds,
@@ -145,15 +149,19 @@ export async function createLoopBench(options: LoopBenchOptions = {}) {
       parseMemory: parseLoopMemory,
       onUnreadable: (path, detail) => logger.warn({ path, detail }, "unreadable"),
     });
+    const targets = createFileTargets(
+      paths.tuning,
+      createPageSource({
+        readPage: service.readPage,
+        scrapeSeconds: timing.scrapeSeconds,
+        longestWindowSeconds: timing.longestWindowSeconds,
+        now: clock.nowSeconds,
+      }),
+    );
     return createLoop({
       profiles: createProfileDirectory(paths.profiles),
       reconciler: createReconciler({
-        source: createPageSource({
-          readPage: service.readPage,
-          scrapeSeconds: timing.scrapeSeconds,
-          longestWindowSeconds: timing.longestWindowSeconds,
-          now: clock.nowSeconds,
-        }),
+        targets,
         delivery: watched,
         store: {
           ...store,
@@ -162,14 +170,16 @@ export async function createLoopBench(options: LoopBenchOptions = {}) {
             await store.save(key, status, memory);
           },
         },
+        finalizer: freeFinalizer,
+        events: { publish: (key, event) => events.push({ key, ...event }) },
         clock,
         logger,
         timing,
         timeScale,
+        ...createLoopMetrics(registry),
         onDecision: (record) => decisions.push(record),
-        onObservation: () => undefined,
       }),
-      targetOf: () => paths.tuning,
+      targets,
       clock,
       timing,
       registry,
@@ -194,6 +204,7 @@ export async function createLoopBench(options: LoopBenchOptions = {}) {
     log,
     written,
     decisions,
+    events,
     saves,
     status,
     statusFile,

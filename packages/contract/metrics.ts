@@ -26,7 +26,15 @@ export interface MetricDefinition {
   readonly help: string;
   readonly labels: Readonly<Record<string, LabelValues>>;
   readonly buckets?: readonly number[];
+  /**
+   * What the figures of several processes come to as one: of counters and histograms their increases,
+   * of gauges their latest values. Absent: the sum.
+   */
+  readonly fleet?: FleetFold;
 }
+
+/** `mean` is over the processes that report. */
+export type FleetFold = "sum" | "max" | "min" | "mean";
 
 const classLabel = { class: cacheClassNames } as const;
 const shadowLabels = { class: cacheClassNames, ttl_seconds: shadowTtlLabels } as const;
@@ -121,6 +129,7 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "TTL in force.",
     labels: classLabel,
+    fleet: "max",
   },
   shadowMisses: {
     name: "mestore_cache_shadow_misses_total",
@@ -142,6 +151,7 @@ export const serviceMetrics = {
     unit: "bytes",
     help: "Shadow curve: bytes that would be resident at this TTL, estimated from the sample.",
     labels: shadowLabels,
+    fleet: "max",
   },
   shadowLookups: {
     name: "mestore_cache_shadow_lookups_total",
@@ -163,6 +173,23 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "How long the sample in use has observed; a point at TTL T is valid after 2 T.",
     labels: classLabel,
+    fleet: "min",
+  },
+  shadowFleet: {
+    name: "mestore_cache_shadow_fleet",
+    kind: "gauge",
+    unit: "1",
+    help: "1 while the sample follows the references of every process on the shared layer, 0 while it follows this one alone.",
+    labels: classLabel,
+    fleet: "mean",
+  },
+  shadowProcesses: {
+    name: "mestore_cache_shadow_processes",
+    kind: "gauge",
+    unit: "1",
+    help: "Processes that share the layer, as this one last knew them.",
+    labels: {},
+    fleet: "max",
   },
   refillsChanged: {
     name: "mestore_cache_refills_changed_total",
@@ -191,6 +218,7 @@ export const serviceMetrics = {
     unit: "1",
     help: "1 while the shared layer answers, 0 while the breaker is open.",
     labels: {},
+    fleet: "min",
   },
   storeMemoryUsed: {
     name: "mestore_cache_store_memory_bytes",
@@ -198,6 +226,7 @@ export const serviceMetrics = {
     unit: "bytes",
     help: "used_memory of the shared layer.",
     labels: {},
+    fleet: "max",
   },
   storeMemoryLimit: {
     name: "mestore_cache_store_memory_limit_bytes",
@@ -205,6 +234,7 @@ export const serviceMetrics = {
     unit: "bytes",
     help: "maxmemory of the shared layer; 0 where it is unknown or unlimited.",
     labels: {},
+    fleet: "max",
   },
   storeEvictionPolicy: {
     name: "mestore_cache_store_evicts",
@@ -212,6 +242,7 @@ export const serviceMetrics = {
     unit: "1",
     help: "1 if the shared layer evicts entries when it is full, 0 if it refuses writes (noeviction).",
     labels: {},
+    fleet: "max",
   },
   storeEvictions: {
     name: "mestore_cache_store_evictions_total",
@@ -219,6 +250,7 @@ export const serviceMetrics = {
     unit: "1",
     help: "evicted_keys of the shared layer.",
     labels: {},
+    fleet: "max",
   },
   tuningRevision: {
     name: "mestore_tuning_revision",
@@ -226,6 +258,7 @@ export const serviceMetrics = {
     unit: "1",
     help: "Revision of the tuning document in force; 0 before the first.",
     labels: {},
+    fleet: "min",
   },
   tuningRejected: {
     name: "mestore_tuning_rejected_total",
@@ -240,6 +273,7 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "Unix time at which these figures were read, so that a stale copy can be told.",
     labels: {},
+    fleet: "min",
   },
   processCpu: {
     name: "process_cpu_seconds_total",
@@ -247,6 +281,7 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "User and system CPU time.",
     labels: {},
+    fleet: "mean",
   },
   processMemory: {
     name: "process_resident_memory_bytes",
@@ -254,6 +289,7 @@ export const serviceMetrics = {
     unit: "bytes",
     help: "Resident memory.",
     labels: {},
+    fleet: "max",
   },
   processStart: {
     name: "process_start_time_seconds",
@@ -261,6 +297,7 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "Unix time at which the process started.",
     labels: {},
+    fleet: "max",
   },
   eventLoopLag: {
     name: "mestore_event_loop_lag_seconds",
@@ -268,6 +305,7 @@ export const serviceMetrics = {
     unit: "seconds",
     help: "How late a timer fired, the largest of the last second.",
     labels: {},
+    fleet: "max",
   },
 } as const satisfies Record<string, MetricDefinition>;
 
@@ -309,6 +347,56 @@ export const operatorMetrics = {
     kind: "gauge",
     unit: "1",
     help: "Profiles whose newest text was refused; the last good one stays in force.",
+    labels: {},
+  },
+  profiles: {
+    name: "mestore_operator_profiles",
+    kind: "gauge",
+    unit: "1",
+    help: "Profiles that this process sees.",
+    labels: {},
+  },
+  rollbacks: {
+    name: "mestore_operator_rollbacks_total",
+    kind: "counter",
+    unit: "1",
+    help: "Changes that were taken back, by knob.",
+    labels: { knob: knobs },
+  },
+  queueDepth: {
+    name: "mestore_operator_queue_depth",
+    kind: "gauge",
+    unit: "1",
+    help: "Profiles that are due and wait for a worker.",
+    labels: {},
+  },
+  queueLatency: {
+    name: "mestore_operator_queue_latency_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    help: "How long a profile that is due waits for a worker.",
+    labels: {},
+    buckets: durationBucketsSeconds,
+  },
+  kubeRequests: {
+    name: "mestore_operator_kube_requests_total",
+    kind: "counter",
+    unit: "1",
+    help: "Requests to the Kubernetes API, by method and status code; `none` where no answer came.",
+    labels: { method: ["GET", "POST", "PUT", "PATCH", "DELETE"], code: "bounded" },
+  },
+  watchRestarts: {
+    name: "mestore_operator_watch_restarts_total",
+    kind: "counter",
+    unit: "1",
+    help: "Watches that were opened anew: at their end, because the version was too old (410), after silence, after a failure.",
+    labels: { resource: "bounded", reason: ["ended", "expired", "silent", "failed"] },
+  },
+  leader: {
+    name: "mestore_operator_leader",
+    kind: "gauge",
+    unit: "1",
+    help: "1 while this process holds the lease and works, 0 while it stands by.",
     labels: {},
   },
   collectedAt: serviceMetrics.collectedAt,

@@ -11,6 +11,8 @@ const minimal = {
 const withSpec = (spec: object) => ({ ...minimal, spec: { ...minimal.spec, ...spec } });
 const withClass = (change: object) =>
   withSpec({ cache: { classes: [{ name: "product", ...change }] } });
+const withPrometheus = (more: object) =>
+  withSpec({ metrics: { prometheus: { url: "http://prometheus:9090", ...more } } });
 const withObjective = (objective: object) => withSpec({ objectives: [objective] });
 
 function parsed(input: unknown) {
@@ -159,6 +161,50 @@ describe("faults name the path of their field", () => {
       withSpec({ scaling: { minReplicas: 9, maxReplicas: 3 } }),
       ["spec.scaling.minReplicas"],
     ],
+    [
+      "a source with credentials in its address",
+      withSpec({ metrics: { prometheus: { url: "http://user:secret@prometheus:9090" } } }),
+      ["spec.metrics.prometheus.url"],
+    ],
+    [
+      "a header that the operator sets itself",
+      withPrometheus({ headers: [{ name: "Host", value: "x" }] }),
+      ["spec.metrics.prometheus.headers[0].name"],
+    ],
+    [
+      "a header of two lines",
+      withPrometheus({ headers: [{ name: "X-A", value: "b\r\nX-C: d" }] }),
+      ["spec.metrics.prometheus.headers[0].value"],
+    ],
+    [
+      "a matcher that is no label",
+      withPrometheus({ matchers: [{ name: "a=b", value: "" }] }),
+      ["spec.metrics.prometheus.matchers[0].name"],
+    ],
+    [
+      "a hundredth percentile",
+      withObjective({
+        name: "x",
+        type: "Latency",
+        latency: { thresholdMilliseconds: 500, percentile: "100" },
+      }),
+      ["spec.objectives[0].latency.percentile"],
+    ],
+    [
+      "more connections than the database has",
+      withSpec({ pool: { min: 4, database: { maxConnections: 45 } } }),
+      ["spec.pool"],
+    ],
+    [
+      "more connections than the pooler takes",
+      withSpec({ pool: { min: 4, database: { maxConnections: 500, connectionLimit: 31 } } }),
+      ["spec.pool"],
+    ],
+    [
+      "a name longer than a label's value",
+      { ...minimal, metadata: { name: "p".repeat(64) } },
+      ["metadata.name"],
+    ],
     ["no target", { ...minimal, spec: {} }, ["spec.targetRef"]],
     ["another kind", { ...minimal, kind: "Deployment" }, ["kind"]],
     ["another version", { ...minimal, apiVersion: "mestore.dev/v1" }, ["apiVersion"]],
@@ -179,6 +225,11 @@ describe("faults name the path of their field", () => {
     expect(faultsOf(withSpec({ cache: { classes } }))).toEqual([
       { path: "spec.cache.classes[2].name", message: '"product" stands twice' },
     ]);
+  });
+
+  test("as many connections as the database has, and no more", () => {
+    const pool = { min: 4, database: { maxConnections: 46, reservedConnections: 10 } };
+    expect(faultsOf(withSpec({ pool }))).toEqual([]);
   });
 
   test("all faults at once, not the first", () => {

@@ -42,6 +42,23 @@ describe("shadow curve", () => {
     expect(curve.points.every(({ staleRate }) => staleRate === 0)).toBe(true);
   });
 
+  test("of processes by themselves: a point of the grid is that of all at a P-th of its TTL", () => {
+    const increases = {
+      lookups: 1000,
+      sampled: 300,
+      misses: grid((ttl) => 1000 / (1 + ttl / 4)),
+      stale: [],
+      observedSeconds: 16,
+      seconds: 60,
+    };
+    const curve = readShadowCurve({ ...increases, processes: 4 });
+    expect(curve.points[3]).toMatchObject({ ttlSeconds: 2, valid: true });
+    expect(curve.points[3]?.hitRate).toBeCloseTo(1 - 1 / 3, 12);
+    expect(curve.points[4]?.valid).toBe(false);
+    expect(curve.aloneProcesses).toBe(4);
+    expect("aloneProcesses" in readShadowCurve(increases)).toBe(false);
+  });
+
   test("without look-ups there is no curve", () => {
     const curve = readShadowCurve({
       lookups: 0,

@@ -37,6 +37,7 @@ const relief: GuardedMove = { ...up, from: 100, to: 80, kind: "safety" };
 const free: GuardContext = {
   mode: "Auto",
   paused: false,
+  foreign: false,
   frozen: false,
   changeInFlight: false,
   baselineSlices: 10,

@@ -33,6 +33,7 @@ export const guardReasons = [
   "ModeDisabled",
   "ModeRecommend",
   "Paused",
+  "ForeignOwner",
   "FreezeWindow",
   "Latched",
   "DirectionBarred",
@@ -48,6 +49,8 @@ export interface GuardContext {
   /** The effective mode of the knob: the stricter of its own and the profile's. */
   readonly mode: Mode;
   readonly paused: boolean;
+  /** Somebody else owns the place that would be written. */
+  readonly foreign: boolean;
   /** Within a freeze window. */
   readonly frozen: boolean;
   readonly changeInFlight: boolean;
@@ -114,7 +117,7 @@ const keyOf = (move: MadeMove) => `${move.knob} ${directionOf(move)}`;
 
 /**
  * Sorts moves into those that may be written and those that may not, each with its first reason.
- * Safety moves pass everything but the mode, a pause, and what no value may be.
+ * Safety moves pass everything but the mode, a pause, a foreign owner, and what no value may be.
  */
 export function admitMoves<M extends GuardedMove>(
   moves: readonly M[],
@@ -135,24 +138,25 @@ export function admitMoves<M extends GuardedMove>(
   return { admitted, refused };
 }
 
+/** What decides on a write of any kind. */
+export type WriteContext = Pick<GuardContext, "mode" | "paused" | "foreign" | "frozen">;
+
 type Reasoned = readonly [GuardReason, string];
 
 /** Whether mode, pause and freeze permit a write of this kind; a roll-back asks as `safety`. */
-export function refuseWrite(
-  kind: MoveKind,
-  context: Pick<GuardContext, "mode" | "paused" | "frozen">,
-): GuardReason | null {
+export function refuseWrite(kind: MoveKind, context: WriteContext): GuardReason | null {
   return refuseContext(kind, context)?.[0] ?? null;
 }
 
 function refuseContext(
   kind: MoveKind,
-  { mode, paused, frozen }: Pick<GuardContext, "mode" | "paused" | "frozen">,
+  { mode, paused, foreign, frozen }: WriteContext,
 ): Reasoned | null {
   if (mode === "Disabled") return ["ModeDisabled", "This knob is disabled."];
   if (mode === "Recommend")
     return ["ModeRecommend", "Recommended only: the mode permits no write."];
   if (paused) return ["Paused", "The profile is paused."];
+  if (foreign) return ["ForeignOwner", "Somebody else owns the tuning document."];
   if (frozen && kind !== "safety") return ["FreezeWindow", "A freeze window is open."];
   return null;
 }

@@ -185,6 +185,51 @@ test("the shadow curve of a window, and how far it is valid", () => {
   ]);
 });
 
+const shadowReadings = (observedSeconds: number, fleet?: number, processes?: number): Reading[] => [
+  [serviceMetrics.shadowLookups.name, 1000, product],
+  [serviceMetrics.shadowSampled.name, 400, product],
+  [serviceMetrics.shadowObserved.name, observedSeconds, product],
+  ...(fleet === undefined ? [] : [[serviceMetrics.shadowFleet.name, fleet, product] as const]),
+  ...(processes === undefined ? [] : [[serviceMetrics.shadowProcesses.name, processes] as const]),
+  ...shadowTtlLabels.map((ttl, i): Reading => [
+    serviceMetrics.shadowMisses.name,
+    500 - i * 20,
+    { ...product, ttl_seconds: ttl },
+  ]),
+];
+
+test("processes that each count by themselves are read at P x T, valid after 2 P T", () => {
+  const alone = readShadowWindow(windowOf(...shadowReadings(16, 0, 4)), "product");
+  expect(alone?.aloneProcesses).toBe(4);
+  // A quarter of the look-ups at 16 s is what all of them are at 4 s.
+  expect(alone?.points[4]).toMatchObject({ ttlSeconds: 4, valid: false });
+  expect(alone?.points[4]?.hitRate).toBeCloseTo(0.58, 12);
+  expect(alone?.points.filter(({ valid }) => valid).map(({ ttlSeconds }) => ttlSeconds)).toEqual([
+    0.25, 0.5, 1, 2,
+  ]);
+  const long = { lookups: 5000, sampled: 2000, points: [], aloneProcesses: 4 };
+  expect(curveSuffices({ ...long, seconds: 240 }, 60)).toBe(true);
+  expect(curveSuffices({ ...long, seconds: 239 }, 60)).toBe(false);
+});
+
+test("processes that follow the fleet, one that is alone by nature, and one that says nothing are read at T", () => {
+  for (const readings of [shadowReadings(16, 1, 4), shadowReadings(16, 0, 1), shadowReadings(16)]) {
+    const curve = readShadowWindow(windowOf(...readings), "product");
+    expect(curve?.aloneProcesses).toBeUndefined();
+    expect(curve?.points[4]).toMatchObject({ ttlSeconds: 16 });
+  }
+});
+
+test("counters of which some are of the fleet and some of one process are no curve", () => {
+  expect(readShadowWindow(windowOf(...shadowReadings(16, 0.75, 4)), "product")).toBeNull();
+  const before = (fleet: number): MetricWindow => ({
+    ...windowOf(...shadowReadings(16, 1, 4)),
+    first: windowOf(...shadowReadings(0, fleet, 4)).last,
+  });
+  expect(readShadowWindow(before(0), "product")).toBeNull();
+  expect(readShadowWindow(before(1), "product")).not.toBeNull();
+});
+
 test("a store without a known limit, one that is down, and no store are three things", () => {
   const store = (up: number, limit: number): Reading[] => [
     [serviceMetrics.storeUp.name, up],

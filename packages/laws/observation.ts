@@ -133,12 +133,18 @@ export function readRateSample(window: MetricWindow, cacheClass: string): RateSa
   return { lookups, hits: increase(window, indicator.good) ?? 0, seconds: secondsOf(window) };
 }
 
-/** The shadow curve of one class. Where pods keep one each, the youngest sample limits validity. */
+/**
+ * The shadow curve of one class; the youngest sample limits its validity. Processes that follow the
+ * fleet's sample add up to one curve. Processes that each follow their own are read at P x T. Null
+ * where some do the one and some the other, now or within the window: such sums are no curve.
+ */
 export function readShadowWindow(window: MetricWindow, cacheClass: string): ShadowCurve | null {
   const grown = (selector: Selector) => increase(window, [selector]);
   const lookups = grown(ofClass(serviceMetrics.shadowLookups, cacheClass));
   const observed = latestSeries(window, ofClass(serviceMetrics.shadowObserved, cacheClass));
   if (lookups === undefined || observed.length === 0) return null;
+  const processes = readAloneProcesses(window, cacheClass);
+  if (processes === null) return null;
   const byTtl = (metric: { readonly name: string }) =>
     shadowTtlLabels.map(
       (ttl) =>
@@ -153,7 +159,23 @@ export function readShadowWindow(window: MetricWindow, cacheClass: string): Shad
     stale: byTtl(serviceMetrics.shadowStale).map((value) => value ?? 0),
     observedSeconds: Math.min(...observed.map(({ value }) => value)),
     seconds: secondsOf(window),
+    processes,
   });
+}
+
+/**
+ * Processes that share the layer while each counts by itself; 1 where they follow the fleet, and
+ * where nothing is said about it. Null: neither holds for all of them over the whole window.
+ */
+function readAloneProcesses(window: MetricWindow, cacheClass: string): number | null {
+  const selector = ofClass(serviceMetrics.shadowFleet, cacheClass);
+  const following = [window.last, window.first].flatMap((samples) =>
+    latestSeries({ ...window, last: samples }, selector).map(({ value }) => value),
+  );
+  if (following.every((value) => value === 1)) return 1;
+  if (following.some((value) => value !== 0)) return null;
+  const known = latestSeries(window, { metric: serviceMetrics.shadowProcesses.name });
+  return Math.max(1, ...known.map(({ value }) => value));
 }
 
 /** What refills said about changes that no tag moved. */
@@ -273,12 +295,15 @@ export function rateSuffices(sample: RateSample, ttlSeconds: number, timing: Tim
   );
 }
 
-/** At least one TTL, 5,000 look-ups and 2,000 references to sampled keys. */
+/**
+ * At least one TTL (of the point that is read, where it is read at P x T), 5,000 look-ups and 2,000
+ * references to sampled keys.
+ */
 export function curveSuffices(curve: ShadowCurve, ttlSeconds: number): boolean {
   return (
     curve.lookups >= minimumSamples.hitRate &&
     curve.sampled >= minimumSampledReferences &&
-    curve.seconds >= ttlSeconds
+    curve.seconds >= ttlSeconds * (curve.aloneProcesses ?? 1)
   );
 }
 

@@ -66,10 +66,7 @@ export function lookAtClass(input: LookInput): Look {
     };
 
   const hitRate = measured.hits / measured.lookups;
-  const points =
-    seen.curve === null || !curveSuffices(seen.curve, ttlSeconds)
-      ? []
-      : trustedPoints(seen.curve, ttlSeconds);
+  const points = usablePoints(input);
   const atTtl = interpolateHitRate(points, ttlSeconds);
   if (atTtl === null) {
     return {
@@ -79,8 +76,7 @@ export function lookAtClass(input: LookInput): Look {
     };
   }
 
-  const anchored = renewAnchor(input, hitRate - atTtl);
-  const offset = anchored.anchor ?? hitRate - atTtl;
+  const { anchored, offset } = anchorCurve(input, hitRate - atTtl);
   const wish = wishByCurve(points, atTtl + offset, offset, hitRate, goal, ttlSeconds);
   const memory = rememberWanted(anchored, wish.ttlSeconds, nowSeconds, timing);
   return {
@@ -105,19 +101,41 @@ export function lookAtClass(input: LookInput): Look {
 const anchorWindowTtls = 0.9;
 
 /**
- * The anchor d = measured - s(TTL) is renewed only once the TTL has stood for max(10 min, TTL) and
- * the window covers one TTL: before that the measured rate still shows the way from the old TTL.
- * Until there is a first one the difference of this look serves, and is not kept.
+ * Whether the anchor d = measured - s(TTL) may be renewed: only once the TTL has stood for
+ * max(10 min, TTL) and the window covers one TTL. Before that the measured rate still shows the way
+ * from the old TTL.
  */
-function renewAnchor(input: LookInput, difference: number): TtlClassMemory {
-  const { memory, nowSeconds, timing, seen } = input;
+function mayAnchor({ memory, nowSeconds, timing, seen }: LookInput): boolean {
   const stood = nowSeconds - memory.sinceSeconds;
   const covered = seen.measured?.seconds ?? 0;
   const cycle = Math.min(seen.ttlSeconds, timing.longestWindowSeconds);
-  return stood >= Math.max(timing.ttlPeriodSeconds, seen.ttlSeconds) &&
+  return (
+    stood >= Math.max(timing.ttlPeriodSeconds, seen.ttlSeconds) &&
     covered >= anchorWindowTtls * cycle
-    ? { ...memory, anchor: difference }
-    : memory;
+  );
+}
+
+/** The points that the law may go by. A curve of processes by themselves serves only as it is anchored. */
+function usablePoints(input: LookInput): ReturnType<typeof trustedPoints> {
+  const { curve, ttlSeconds } = input.seen;
+  if (curve === null || !curveSuffices(curve, ttlSeconds)) return [];
+  return curve.aloneProcesses !== undefined && !mayAnchor(input)
+    ? []
+    : trustedPoints(curve, ttlSeconds);
+}
+
+/**
+ * Until there is a first anchor the difference of this look serves, and is not kept. Nor is that of a
+ * curve of processes by themselves, which would be wrong for the one of all that comes back.
+ */
+function anchorCurve(
+  input: LookInput,
+  difference: number,
+): { readonly anchored: TtlClassMemory; readonly offset: number } {
+  const { memory, seen } = input;
+  if (seen.curve?.aloneProcesses !== undefined) return { anchored: memory, offset: difference };
+  const anchored = mayAnchor(input) ? { ...memory, anchor: difference } : memory;
+  return { anchored, offset: anchored.anchor ?? difference };
 }
 
 function wishByCurve(

@@ -272,6 +272,7 @@ function runLoop(
       {
         mode: "Auto",
         paused: false,
+        foreign: false,
         frozen: false,
         changeInFlight: inFlight !== null,
         baselineSlices: pickBaseline(slices, now, timing).length,

@@ -231,6 +231,15 @@ describe("step 3, the curve", () => {
     expect(whole.memory.classes["product"]?.anchor).not.toBe(0.02);
   });
 
+  test("a curve of processes by themselves serves only as this look anchors it, and leaves no anchor", () => {
+    const alone = { ...curve(0.7, 0.1), aloneProcesses: 3 };
+    const anchored = decide({ measured: rate(0.77), curve: alone }, stood({ anchor: 0.02 }));
+    expect(anchored).toMatchObject({ to: 120, reason: "CurveBelowGoal" });
+    expect(anchored.memory.classes["product"]?.anchor).toBe(0.02);
+    const young = stood({ sinceSeconds: now - 9 * minute, anchor: 0.02 });
+    expect(decide({ measured: rate(0.77), curve: alone }, young).reason).not.toBe("CurveBelowGoal");
+  });
+
   test("nothing is done within 1 point by the curve and 2 points as measured", () => {
     const memory = (anchor: number) => stood({ sinceSeconds: now - 5 * minute, anchor });
     const within = { measured: rate(0.852), curve: curve(0.861, 0.02) };

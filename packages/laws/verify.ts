@@ -1,16 +1,11 @@
-import { minimumSamples } from "@mestore/contract/sla";
-import { finiteInputs, formatCount, formatDuration, formatShare } from "./figures.ts";
-import {
-  errorShare,
-  meanOf,
-  regressionThreshold,
-  type Share,
-  sharesOf,
-  slowShare,
-} from "./regression.ts";
+import { compareSlices } from "./compare-slices.ts";
+import { formatDuration } from "./figures.ts";
+import { type HealthBaseline, judgeHealth, noteHealth, type PodHealth } from "./pod-health.ts";
 import { pickBaseline, type Slice } from "./slices.ts";
 import { earlyLookSlices, type Timing, verificationSlices } from "./timing.ts";
 
+export { errorRegression, requestRateTolerance, slowRegression } from "./compare-slices.ts";
+export { type HealthBaseline, type PodHealth, startHealth } from "./pod-health.ts";
 export { pickBaseline, type Slice, untaintedSlices } from "./slices.ts";
 
 /**
@@ -34,6 +29,8 @@ export interface InFlight {
   readonly baseline: readonly Slice[];
   /** Pod template hash that the baseline was measured on. */
   readonly podHash?: string;
+  /** Health of the pods as the change found them; absent where the platform tells none. */
+  readonly health?: HealthBaseline;
 }
 
 export type VerdictReason =
@@ -45,6 +42,7 @@ export type VerdictReason =
   | "NoRegression"
   | "LatencyRegression"
   | "ErrorRegression"
+  | "PodsUnhealthy"
   | "RevisionNotAdopted"
   | "VerificationImpossible";
 
@@ -70,19 +68,16 @@ export interface VerificationEvidence {
   readonly metricsRejected: boolean;
   /** Pod template hash as it is now. */
   readonly podHash?: string;
+  /** Health of the pods now; absent where it cannot be seen. */
+  readonly health?: PodHealth;
 }
 
-/** The least rises that are a regression: of the slow share, and of the error share. */
-export const slowRegression = 0.01;
-export const errorRegression = 0.002;
-/** Beyond this the request rate has moved, and slices before and after are no longer comparable. */
-export const requestRateTolerance = 0.2;
 /** Windows that may follow the first one while all are inconclusive. */
 export const furtherWindows = 3;
 
 /** The record of a change, to be saved before the change itself is written. */
 export function startInFlight(
-  change: Pick<InFlight, "knob" | "from" | "to" | "revision" | "podHash"> & {
+  change: Pick<InFlight, "knob" | "from" | "to" | "revision" | "podHash" | "health"> & {
     readonly slices: readonly Slice[];
   },
   nowSeconds: number,
@@ -110,14 +105,22 @@ export function noteAdopted(inFlight: InFlight, nowSeconds: number, timing: Timi
 /**
  * Compares the ten slices after adoption with the ten before, with one early look at five. Windows
  * that cannot tell (request rate moved, other pods, too few requests) are followed by up to three
- * more. Call it on every pass; the same evidence gives the same verdict.
+ * more. Pods of the same release that restart or stay unavailable end it at once, with metrics or
+ * without. Call it on every pass; the same evidence gives the same verdict.
  */
 export function decideVerdict(
-  inFlight: InFlight,
+  change: InFlight,
   evidence: VerificationEvidence,
   nowSeconds: number,
   timing: Timing,
 ): Verdict {
+  const inFlight = noteChangeHealth(change, evidence, nowSeconds);
+  const unhealthy =
+    evidence.health === undefined || inFlight.health === undefined || isReplaced(change, evidence)
+      ? null
+      : judgeHealth(inFlight.health, evidence.health, nowSeconds, timing);
+  if (unhealthy !== null)
+    return { outcome: "RollBack", reason: "PodsUnhealthy", ...unhealthy, inFlight };
   const { adoptedSeconds, sinceSeconds } = inFlight;
   if (adoptedSeconds === null) {
     return awaitAdoption(inFlight, evidence.metricsRejected, nowSeconds - sinceSeconds, timing);
@@ -130,7 +133,7 @@ export function decideVerdict(
     ({ atSeconds }) =>
       atSeconds <= sinceSeconds && sinceSeconds - atSeconds <= timing.placeboSeconds,
   );
-  const replaced = inFlight.podHash !== evidence.podHash;
+  const replaced = isReplaced(inFlight, evidence);
   const compare = (slices: readonly Slice[]) =>
     compareSlices(inFlight.baseline, slices, history, replaced, timing);
 
@@ -155,6 +158,24 @@ export function decideVerdict(
       return { ...compared, outcome: "Unverified", inFlight: extended };
   }
   return awaitSlices(inFlight, after, evidence.metricsRejected, nowSeconds, timing);
+}
+
+/**
+ * Another release of the workload: what became of its pods and figures is not the change's doing. Where
+ * the change does not say which release it found, nothing speaks for another one.
+ */
+function isReplaced(change: InFlight, evidence: VerificationEvidence): boolean {
+  return change.podHash !== undefined && change.podHash !== evidence.podHash;
+}
+
+function noteChangeHealth(
+  change: InFlight,
+  evidence: VerificationEvidence,
+  nowSeconds: number,
+): InFlight {
+  const { health } = evidence;
+  if (health === undefined || isReplaced(change, evidence)) return change;
+  return { ...change, health: noteHealth(change.health, health, nowSeconds) };
 }
 
 /**
@@ -220,78 +241,6 @@ function awaitSlices(
         inputs,
         inFlight,
       };
-}
-
-type Comparison = Pick<Verdict, "reason" | "sentence" | "inputs"> & {
-  readonly outcome: "Verified" | "RollBack" | "Inconclusive";
-};
-
-function compareSlices(
-  before: readonly Slice[],
-  after: readonly Slice[],
-  history: readonly Slice[],
-  replaced: boolean,
-  timing: Timing,
-): Comparison {
-  const [requestsBefore, requestsAfter] = [total(before, "requests"), total(after, "requests")];
-  const rateBefore = requestsBefore / total(before, "seconds");
-  const rateAfter = requestsAfter / total(after, "seconds");
-  const inputs: Record<string, number> = { requestsBefore, requestsAfter };
-  const inconclusive = (reason: VerdictReason, sentence: string): Comparison => ({
-    outcome: "Inconclusive",
-    reason,
-    sentence,
-    inputs: finiteInputs({ ...inputs, rateBefore, rateAfter }),
-  });
-  if (replaced) return inconclusive("PodsReplaced", "The pods are not those of the baseline.");
-  if (!(Math.min(requestsBefore, requestsAfter) >= minimumSamples.p95))
-    return inconclusive(
-      "TooFewRequests",
-      `${formatCount(requestsBefore)} requests before and ${formatCount(requestsAfter)} after are too few to compare.`,
-    );
-  if (!(Math.abs(rateAfter / rateBefore - 1) <= requestRateTolerance))
-    return inconclusive(
-      "RequestRateMoved",
-      `Requests went from ${rateBefore.toFixed(1)} to ${rateAfter.toFixed(1)} a second.`,
-    );
-
-  const rise = (name: string, share: Share, least: number) => {
-    const [was, is] = [meanOf(sharesOf(before, share)), meanOf(sharesOf(after, share))];
-    const threshold = regressionThreshold(before, after, history, share, timing);
-    inputs[`${name}Before`] = was;
-    inputs[`${name}After`] = is;
-    inputs[`${name}Threshold`] = threshold.difference;
-    return { was, is, regressed: is - was >= least && is - was > threshold.difference };
-  };
-  const slow = rise("slowShare", slowShare, slowRegression);
-  const errors = rise("errorShare", errorShare, errorRegression);
-  const finite = finiteInputs(inputs);
-  const from = (one: { was: number; is: number }) =>
-    `${formatShare(one.was)} to ${formatShare(one.is)}`;
-  if (slow.regressed)
-    return {
-      outcome: "RollBack",
-      reason: "LatencyRegression",
-      sentence: `Slow requests went from ${from(slow)}.`,
-      inputs: finite,
-    };
-  if (errors.regressed)
-    return {
-      outcome: "RollBack",
-      reason: "ErrorRegression",
-      sentence: `Failed requests went from ${from(errors)}.`,
-      inputs: finite,
-    };
-  return {
-    outcome: "Verified",
-    reason: "NoRegression",
-    sentence: `Slow requests ${from(slow)}, failed ones ${from(errors)}: no regression.`,
-    inputs: finite,
-  };
-}
-
-function total(slices: readonly Slice[], field: "requests" | "seconds"): number {
-  return slices.reduce((sum, slice) => sum + slice[field], 0);
 }
 
 /**

@@ -63,7 +63,7 @@ export async function explainFile(
   const timing = { ...loopTiming, scrapeSeconds };
   // One source for all: it scrapes once for those who look at the same moment.
   const source = createScrapeSource({
-    url,
+    pages: () => [{ name: null, url }],
     scrapeSeconds,
     longestWindowSeconds: timing.longestWindowSeconds,
     now: realClock.nowSeconds,

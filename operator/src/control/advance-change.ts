@@ -2,7 +2,8 @@ import { noteRolledBack, noteUnverified, noteVerified, refuseWrite } from "@mest
 import { decideVerdict, noteAdopted, planRollback, untaintedSlices } from "@mestore/laws/verify";
 import type { ChangeOnItsWay, LoopMemory } from "./memory.ts";
 import type { ProfileDecision } from "../profile/status.ts";
-import { type PassContext, planDocument, startChange, type Step, ttlKnob } from "./step.ts";
+import { type PassContext, pick, planDocument, startChange, type Step, ttlKnob } from "./step.ts";
+import { isRunBy } from "./target-pods.ts";
 
 type Verdict = ReturnType<typeof decideVerdict>;
 
@@ -19,13 +20,18 @@ export function advanceChange(context: PassContext, memory: LoopMemory): Step {
   if (adopted.change === null || adopted.change.origin === "Restored") return unchanged(adopted);
   // Only a move of the law is verified: without metrics the others have nothing to wait for but them.
   if (adopted.change.origin !== "Law" && !context.observation.ok) return unchanged(adopted);
-  const { slices, changesAtSeconds } = adopted;
+  const { slices, changesAtSeconds, podHash } = adopted;
+  const { target, observation } = context;
   const verdict = decideVerdict(
     adopted.change.inFlight,
     {
       slices,
       history: untaintedSlices(slices, changesAtSeconds, context.nowSeconds, context.timing),
-      metricsRejected: !context.observation.ok,
+      // Which pods there are is needed to tell whether all of them took the change up.
+      metricsRejected: !observation.ok || !target.ok,
+      ...(podHash === null ? {} : { podHash }),
+      // What a safety move relieves may well be what makes pods restart.
+      ...(target.ok && adopted.change.origin === "Law" ? { health: target.state } : {}),
     },
     context.nowSeconds,
     context.timing,
@@ -46,7 +52,7 @@ function isOutOfForce(
 ): boolean {
   const { revision, adoptedSeconds } = inFlight;
   if (document !== null && document.revision >= revision) return false;
-  if (observation.ok && observation.revision >= revision) return false;
+  if (observation.ok && observation.newestRevision >= revision) return false;
   // No document, and once taken up: the service keeps its last good one. To write a way back twice
   // does no harm, to leave it unwritten does.
   if (document === null)
@@ -65,8 +71,8 @@ function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay
     const lost = Object.keys(to).filter(
       (name) => document === null || document.ttlSeconds[name] === from[name],
     );
-    const { writable, isPaused } = judgeModes(context, lost);
-    if (isPaused) return unchanged(memory);
+    const { writable, isStopped } = judgeModes(context, lost);
+    if (isStopped) return unchanged(memory);
     if (writable.length > 0) {
       const reason = `Revision ${revision} was decided but not written, and is written again.`;
       const again = { revision, to: pick(to, writable), reason };
@@ -80,7 +86,7 @@ function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay
   const written = memory.written?.ttlSeconds ?? {};
   return {
     memory: {
-      ...close(memory, change, () => "Withdrawn"),
+      ...closeChange(memory, change, () => "Withdrawn"),
       // With no document left the number stays taken: a service may yet turn out to run it.
       written:
         document === null
@@ -92,15 +98,16 @@ function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay
   };
 }
 
-/** From here on the taint runs, and slices count as after the change. */
+/** Every ready pod runs it: from here on the taint runs, and slices count as after the change. */
 function noteAdoption(
-  { observation, nowSeconds, timing }: PassContext,
+  context: PassContext,
   memory: LoopMemory,
   change: ChangeOnItsWay,
 ): LoopMemory {
+  const { nowSeconds, timing } = context;
   const { inFlight, origin } = change;
-  if (inFlight.adoptedSeconds !== null || !observation.ok) return memory;
-  if (observation.revision < inFlight.revision) return memory;
+  if (inFlight.adoptedSeconds !== null) return memory;
+  if (!isRunBy(context, (revision) => revision >= inFlight.revision)) return memory;
   return {
     ...memory,
     changesAtSeconds: [...memory.changesAtSeconds, nowSeconds],
@@ -121,7 +128,7 @@ function conclude(
     guardsAfter: LoopMemory["guards"],
     outcome: ProfileDecision["verdict"],
   ): Step => ({
-    memory: { ...close(memory, change, () => outcome), guards: guardsAfter },
+    memory: { ...closeChange(memory, change, () => outcome), guards: guardsAfter },
     write: null,
     records: recordsOf(change, () => outcome, verdict),
   });
@@ -140,7 +147,7 @@ function conclude(
 
 /**
  * Exactly the previous values again, of the classes that may be written now. The others keep what
- * they have; a pause is waited for.
+ * they have; the end of a pause is waited for, and that a foreign owner goes.
  */
 function restore(
   context: PassContext,
@@ -151,8 +158,8 @@ function restore(
   const { nowSeconds, timing, document, profile } = context;
   const { inFlight } = change;
   const isRollback = verdict.outcome === "RollBack";
-  const { writable, isPaused } = judgeModes(context, Object.keys(inFlight.from));
-  if (isPaused) return unchanged(memory);
+  const { writable, isStopped } = judgeModes(context, Object.keys(inFlight.from));
+  if (isStopped) return unchanged(memory);
 
   const keepsAll = isRollback && profile.spec.guardrails.rollbackPolicy === "Disabled";
   const names = keepsAll ? [] : writable;
@@ -164,7 +171,7 @@ function restore(
   const guards = isRollback
     ? noteRolledBack(memory.guards, change.moves, nowSeconds, timing)
     : memory.guards;
-  const concluded = { ...close(memory, change, verdictOf), guards };
+  const concluded = { ...closeChange(memory, change, verdictOf), guards };
   const records = recordsOf(change, verdictOf, verdict);
   // A file that is damaged or gone: the service runs what was written last.
   const inForce = document?.ttlSeconds ?? memory.written?.ttlSeconds ?? {};
@@ -192,21 +199,30 @@ function restore(
 }
 
 /** Which classes a way back may write: those whose own mode is Auto. A class not listed is Disabled. */
-function judgeModes({ classes, paused, freeze }: PassContext, names: readonly string[]) {
+function judgeModes(context: PassContext, names: readonly string[]) {
+  const { classes, paused, freeze } = context;
+  const foreign = context.foreignOwner !== null;
   const refusals = names.map((name) => {
     const mode = classes.find((one) => one.name === name)?.mode ?? "Disabled";
-    return { name, refusal: refuseWrite("safety", { mode, paused, frozen: freeze.frozen }) };
+    return {
+      name,
+      refusal: refuseWrite("safety", { mode, paused, foreign, frozen: freeze.frozen }),
+    };
   });
   return {
     writable: refusals.flatMap(({ name, refusal }) => (refusal === null ? [name] : [])),
-    isPaused: refusals.some(({ refusal }) => refusal === "Paused"),
+    isStopped: refusals.some(({ refusal }) => refusal === "Paused" || refusal === "ForeignOwner"),
   };
 }
 
-type VerdictOf = (knob: string) => ProfileDecision["verdict"];
+export type VerdictOf = (knob: string) => ProfileDecision["verdict"];
 
 /** The change is over; its entries in the status say how it ended. */
-function close(memory: LoopMemory, change: ChangeOnItsWay, verdictOf: VerdictOf): LoopMemory {
+export function closeChange(
+  memory: LoopMemory,
+  change: ChangeOnItsWay,
+  verdictOf: VerdictOf,
+): LoopMemory {
   const knobs = new Set(change.moves.map(({ knob }) => knob));
   return {
     ...memory,
@@ -236,11 +252,4 @@ function recordsOf(
     inputs,
     revision,
   }));
-}
-
-function pick(
-  record: Readonly<Record<string, number>>,
-  names: readonly string[],
-): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => names.includes(name)));
 }

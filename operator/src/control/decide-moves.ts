@@ -22,13 +22,14 @@ import {
   ttlKnob,
   without,
 } from "./step.ts";
+import { lagsBehind } from "./target-pods.ts";
 
 interface Candidate extends GuardedMove {
   readonly move: TtlMove;
 }
 
 /** Why a move that was refused is still shown as what would be done. */
-const recommending = new Set(["ModeRecommend", "Paused", "FreezeWindow"]);
+const recommending = new Set(["ModeRecommend", "Paused", "ForeignOwner", "FreezeWindow"]);
 
 /**
  * New moves on a trusted observation. While a change is on its way, or the service does not run the
@@ -50,10 +51,10 @@ export function decideMoves(context: PassContext, memory: LoopMemory, seen: Seen
     context.nowSeconds,
     context.timing,
   );
-  const lags = document !== null && document.revision !== seen.revision;
+  const lags = lagsBehind(context, seen);
   const isBusy = memory.change !== null || lags;
   const safety = decision.moves.filter(
-    (move) => move.kind === "safety" && !(lags && isOnItsWay(document, move)),
+    (move) => move.kind === "safety" && !(lags && document !== null && isOnItsWay(document, move)),
   );
   if (isBusy && safety.length === 0) return { memory, write: null, records: [] };
 
@@ -81,6 +82,7 @@ function guard(context: PassContext, memory: LoopMemory, moves: readonly TtlMove
   const { nowSeconds, timing, timeScale, profile } = context;
   const shared = {
     paused: context.paused,
+    foreign: context.foreignOwner !== null,
     frozen: context.freeze.frozen,
     changeInFlight: memory.change !== null,
     baselineSlices: pickBaseline(memory.slices, nowSeconds, timing).length,
@@ -243,14 +245,15 @@ interface InitialTtl {
  * and everything else with it. Null: nothing of the kind is due.
  */
 function decideInitial(
-  { document, classes, paused, freeze }: PassContext,
+  { document, classes, paused, foreignOwner, freeze }: PassContext,
   { change }: LoopMemory,
   seen: Seen,
 ): readonly InitialTtl[] | null {
-  if (document !== null || seen.revision > 0 || change !== null) return null;
+  if (document !== null || seen.newestRevision > 0 || change !== null) return null;
   const wanted = classes.flatMap(({ name, mode, initialTtlSeconds }): InitialTtl[] => {
     const from = seen.ttlInForce[name];
-    const refused = refuseWrite("safety", { mode, paused, frozen: freeze.frozen }) !== null;
+    const write = { mode, paused, foreign: foreignOwner !== null, frozen: freeze.frozen };
+    const refused = refuseWrite("safety", write) !== null;
     if (initialTtlSeconds === null || from === undefined || refused) return [];
     return [{ name, from, to: initialTtlSeconds }];
   });

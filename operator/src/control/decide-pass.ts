@@ -5,7 +5,6 @@ import { judgeFreeze } from "../profile/freeze.ts";
 import { advanceChange } from "./advance-change.ts";
 import { decideMoves } from "./decide-moves.ts";
 import type { LoopMemory } from "./memory.ts";
-import { noteObservation } from "./note-observation.ts";
 import type { PassContext, Step } from "./step.ts";
 
 /** Any value but "false" pauses: `kubectl annotate … mestore.dev/paused=` is meant. */
@@ -18,7 +17,18 @@ export function isPaused({ metadata }: PerformanceProfile): boolean {
 export function createContext(
   seen: Pick<
     PassContext,
-    "key" | "profile" | "observation" | "document" | "nowSeconds" | "timing" | "timeScale"
+    | "key"
+    | "profile"
+    | "deleting"
+    | "target"
+    | "observation"
+    | "queried"
+    | "document"
+    | "adopted"
+    | "foreignOwner"
+    | "nowSeconds"
+    | "timing"
+    | "timeScale"
   >,
 ): PassContext {
   const { spec } = seen.profile;
@@ -32,12 +42,13 @@ export function createContext(
 }
 
 /**
- * The pure part of a pass, decide and plan: from what was seen to the document to write, if any. At
- * most one document comes of it; a change that ends makes room for the next one at once.
+ * The pure part of a pass, decide and plan: from what was seen, and the memory after seeing it
+ * (`noteObservation`), to the document to write, if any. At most one document comes of it; a change
+ * that ends makes room for the next one at once.
  */
 export function decidePass(context: PassContext, memory: LoopMemory): Step {
-  const advanced = advanceChange(context, noteObservation(context, memory));
-  if (advanced.write !== null || !context.observation.ok) return advanced;
+  const advanced = advanceChange(context, memory);
+  if (advanced.write !== null || !context.observation.ok || !context.target.ok) return advanced;
   const moved = decideMoves(context, advanced.memory, context.observation);
   return { ...moved, records: [...advanced.records, ...moved.records] };
 }

@@ -9,7 +9,8 @@ import { decideMoves } from "./decide-moves.ts";
 import { emptyLoopMemory, type LoopMemory } from "./memory.ts";
 import { noteObservation } from "./note-observation.ts";
 import { type Observation, observe } from "./observe.ts";
-import type { MetricsSource } from "./ports.ts";
+import type { MetricsSource, TargetReading } from "./ports.ts";
+import { judgeQueries } from "./query-objectives.ts";
 import { planStatus } from "./report.ts";
 import type { DecisionRecord } from "./step.ts";
 
@@ -39,6 +40,12 @@ export interface Explanation {
   readonly text: string;
 }
 
+/** Explaining looks at metrics alone, so nothing is known of pods. */
+const seenThroughMetrics: TargetReading = {
+  ok: true,
+  state: { readyPods: [], unavailable: 0, restarts: 0, inTransition: false },
+};
+
 /**
  * Watches a service for a while and says what the laws make of it: each objective, each class, the
  * reasons and the figures behind them. Writes nothing.
@@ -62,9 +69,23 @@ export async function explainProfile(options: ExplainOptions): Promise<Explanati
       },
       clock.nowSeconds(),
     );
+    const windowSeconds = profile.spec.metrics.windowSeconds / timeScale;
+    const queried = await judgeQueries(source, objectives.queries, windowSeconds);
     const nowSeconds = clock.nowSeconds();
-    const seen = { key, profile, observation, document: null, nowSeconds, timing, timeScale };
-    const context = createContext(seen);
+    const context = createContext({
+      key,
+      profile,
+      deleting: null,
+      target: seenThroughMetrics,
+      observation,
+      queried,
+      document: null,
+      adopted: null,
+      foreignOwner: null,
+      nowSeconds,
+      timing,
+      timeScale,
+    });
     memory = noteObservation(context, memory);
     options.onProgress?.(Math.min(1, (nowSeconds - began) / Math.max(options.seconds, 1e-9)));
     return context;
@@ -90,7 +111,9 @@ export async function explainProfile(options: ExplainOptions): Promise<Explanati
     objectives,
     memory,
     faults: [],
+    generation: memory.generation,
     claimedBy: null,
+    refusal: null,
     previous: emptyStatus,
     nowSeconds,
   });

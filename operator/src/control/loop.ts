@@ -1,58 +1,73 @@
 import { operatorMetrics } from "@mestore/contract/metrics";
-import type { PerformanceProfile } from "@mestore/contract/performance-profile";
 import type { Timing } from "@mestore/laws/timing";
 import type { Logger } from "@mestore/telemetry/logger";
 import type { Registry } from "@mestore/telemetry/registry";
 import { judgeClaims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
-import type { ProfileSource, ProfileState } from "./ports.ts";
+import { createNap } from "./nap.ts";
+import {
+  LeaseLostError,
+  type ProfileSource,
+  type ProfileState,
+  StaleWriteError,
+  type Targets,
+} from "./ports.ts";
+import { createQueue, leastSpacingSeconds, longestBackoffSeconds } from "./queue.ts";
 import type { Reconciler } from "./reconcile.ts";
 
 export interface LoopDeps {
   readonly profiles: ProfileSource;
   readonly reconciler: Reconciler;
-  /** What a profile tunes; two with the same target are one too many. */
-  readonly targetOf: (profile: PerformanceProfile) => string;
+  readonly targets: Pick<Targets, "identify">;
   readonly clock: Clock;
   readonly timing: Timing;
   readonly registry: Registry;
   readonly logger: Logger;
+  /** Passes of different profiles at once. Default 4: a pass mostly waits for its metrics. */
+  readonly workers?: number;
 }
 
 export interface Loop {
-  /** One pass over all profiles; false when any part of it failed. Never throws. */
+  /** One pass over all profiles, one after another; false when any part of it failed. Never throws. */
   pass(): Promise<boolean>;
-  /** Passes, one a scrape interval, until `signal` aborts; then saves what is unsaved. */
+  /**
+   * Passes, of each profile one a scrape interval and one at once when it changed, until `signal`
+   * aborts; then lets running passes end and saves what is unsaved. With a LeaseLostError as the
+   * signal's reason nothing more is written. Call it once.
+   */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Passes that fail are this much further apart at most, doubling from one interval. */
-const longestBackoffSeconds = 60;
+/** Looks that one pass takes at most while others write: the next one comes by the queue. */
+const looksPerPass = 3;
 
 export function createLoop(deps: LoopDeps): Loop {
-  const { profiles, reconciler, clock, timing, registry, logger } = deps;
+  const { profiles, reconciler, targets, clock, timing, registry, logger, workers = 4 } = deps;
   const outcomes = {
     ok: registry.cell(operatorMetrics.reconciles, { outcome: "ok" }),
     held: registry.cell(operatorMetrics.reconciles, { outcome: "held" }),
     failed: registry.cell(operatorMetrics.reconciles, { outcome: "failed" }),
   };
   const duration = registry.distribution(operatorMetrics.reconcileDuration, {});
+  const latency = registry.distribution(operatorMetrics.queueLatency, {});
+  const depth = registry.cell(operatorMetrics.queueDepth, {});
+  const seen = registry.cell(operatorMetrics.profiles, {});
   const invalid = registry.cell(operatorMetrics.profilesInvalid, {});
-  let known = new Set<string>();
 
-  async function reconcile(state: ProfileState, claimedBy: string | null): Promise<boolean> {
-    const started = clock.nowSeconds();
-    try {
-      outcomes[await reconciler.reconcile(state, claimedBy)].add(1);
-      return true;
-    } catch (error) {
-      outcomes.failed.add(1);
-      logger.error({ err: error, profile: state.key }, "pass failed; the tuning in force stays");
-      return false;
-    } finally {
-      duration.observe(clock.nowSeconds() - started);
-    }
-  }
+  const intervalSeconds = timing.scrapeSeconds;
+  const longestPauseSeconds = Math.max(longestBackoffSeconds, intervalSeconds);
+  const queue = createQueue({
+    intervalSeconds,
+    spacingSeconds: Math.min(leastSpacingSeconds, intervalSeconds),
+  });
+  let hasEnded = false;
+  registry.beforeCollect(() => {
+    if (!hasEnded) depth.set(queue.depth(clock.nowSeconds()));
+  });
+  let states = new Map<string, ProfileState>();
+  let claims: ReadonlyMap<string, string> = new Map();
+  let listing: Promise<boolean> | null = null;
+  const running = new Set<string>();
 
   /** Memory that cannot be read now fails its own profile's pass, which reads it again. */
   async function resolve(state: ProfileState): Promise<ProfileState> {
@@ -64,19 +79,20 @@ export function createLoop(deps: LoopDeps): Loop {
     }
   }
 
-  async function pass(): Promise<boolean> {
+  /** Lists all profiles and judges whose target is whose. */
+  async function list(): Promise<boolean> {
     try {
-      const states: ProfileState[] = [];
-      for (const state of await profiles.list()) states.push(await resolve(state));
-      invalid.set(states.filter(({ faults }) => faults.length > 0).length);
-      const claims = judgeClaims(states, deps.targetOf);
-      let fine = true;
-      for (const state of states)
-        fine = (await reconcile(state, claims.get(state.key) ?? null)) && fine;
-      const listed = new Set(states.map(({ key }) => key));
-      for (const key of known) if (!listed.has(key)) await reconciler.forget(key);
-      known = listed;
-      return fine;
+      const resolved: ProfileState[] = [];
+      for (const state of await profiles.list()) resolved.push(await resolve(state));
+      const gone = [...states.keys()].filter((key) => !resolved.some((one) => one.key === key));
+      states = new Map(resolved.map((state) => [state.key, state]));
+      claims = judgeClaims(resolved, targets.identify);
+      queue.sync([...states.keys()], clock.nowSeconds());
+      seen.set(states.size);
+      invalid.set(resolved.filter(({ faults }) => faults.length > 0).length);
+      // A pass that still runs would bring its session back; it is forgotten when that has ended.
+      for (const key of gone) if (!running.has(key)) await reconciler.forget(key);
+      return true;
     } catch (error) {
       outcomes.failed.add(1);
       logger.error({ err: error }, "profiles cannot be read; the tuning in force stays");
@@ -84,20 +100,112 @@ export function createLoop(deps: LoopDeps): Loop {
     }
   }
 
+  /** One listing at a time, shared by whoever asks while it runs. */
+  function refresh(): Promise<boolean> {
+    listing ??= list().finally(() => {
+      listing = null;
+    });
+    return listing;
+  }
+
+  async function look(key: string, signal: AbortSignal | undefined): Promise<void> {
+    for (let looks = 1; ; looks += 1) {
+      const state = states.get(key);
+      if (state === undefined) return;
+      try {
+        const outcome = await reconciler.reconcile(state, claims.get(key) ?? null, signal);
+        outcomes[outcome].add(1);
+        return;
+      } catch (error) {
+        if (!(error instanceof StaleWriteError)) throw error;
+        reconciler.discard(key);
+        if (looks === looksPerPass) throw error;
+        logger.info({ profile: key, detail: error.message }, "somebody else wrote; looking again");
+        await refresh();
+      }
+    }
+  }
+
+  /** The pass of one key that the queue gave out. */
+  async function work(key: string, signal?: AbortSignal): Promise<boolean> {
+    const started = clock.nowSeconds();
+    running.add(key);
+    let isFine = false;
+    try {
+      await look(key, signal);
+      isFine = true;
+    } catch (error) {
+      if (!(error instanceof LeaseLostError)) {
+        outcomes.failed.add(1);
+        logger.error({ err: error, profile: key }, "pass failed; the tuning in force stays");
+      }
+    } finally {
+      running.delete(key);
+      duration.observe(clock.nowSeconds() - started);
+      queue.finish(key, isFine, clock.nowSeconds());
+    }
+    if (!states.has(key)) await forget(key);
+    return isFine;
+  }
+
+  async function forget(key: string): Promise<void> {
+    try {
+      await reconciler.forget(key);
+    } catch (error) {
+      logger.error({ err: error, profile: key }, "what is left of it cannot be removed");
+    }
+  }
+
   return {
-    pass,
+    async pass() {
+      if (!(await refresh())) return false;
+      let isFine = true;
+      for (const key of states.keys())
+        if (queue.takeNow(key, clock.nowSeconds())) isFine = (await work(key)) && isFine;
+      return isFine;
+    },
+
     async run(signal) {
+      const nap = createNap(clock, signal);
+      const passes = new Set<Promise<unknown>>();
+      let listSeconds = clock.nowSeconds();
+      profiles.onChange?.((key) => {
+        if (hasEnded) return;
+        queue.touch(key, clock.nowSeconds());
+        listSeconds = clock.nowSeconds();
+        nap.wake();
+      });
+
+      const startDue = (): void => {
+        while (passes.size < workers && !signal.aborted) {
+          const due = queue.take(clock.nowSeconds());
+          if (due === null) return;
+          latency.observe(due.waitedSeconds);
+          const pass = work(due.key, signal).finally(() => {
+            passes.delete(pass);
+            nap.wake();
+          });
+          passes.add(pass);
+        }
+      };
+
       let failures = 0;
       while (!signal.aborted) {
-        const started = clock.nowSeconds();
-        failures = (await pass()) ? 0 : failures + 1;
-        const pause = Math.min(
-          timing.scrapeSeconds * 2 ** failures,
-          Math.max(longestBackoffSeconds, timing.scrapeSeconds),
-        );
-        await clock.sleep(started + pause - clock.nowSeconds(), signal);
+        if (clock.nowSeconds() >= listSeconds) {
+          // A change that is told of meanwhile asks for another list.
+          listSeconds = Infinity;
+          failures = (await refresh()) ? 0 : failures + 1;
+          const pause = Math.min(intervalSeconds * 2 ** failures, longestPauseSeconds);
+          listSeconds = Math.min(listSeconds, clock.nowSeconds() + pause);
+        }
+        // What profiles say now is not known while they cannot be listed: nothing is decided on it.
+        if (failures === 0) startDue();
+        const isFree = failures === 0 && passes.size < workers;
+        await nap.until(Math.min(listSeconds, isFree ? queue.nextDueSeconds() : Infinity));
       }
-      await reconciler.flush();
+      await Promise.all(passes);
+      hasEnded = true;
+      if (!(signal.reason instanceof LeaseLostError)) await reconciler.flush();
     },
   };
 }

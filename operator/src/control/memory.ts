@@ -53,6 +53,14 @@ export interface LoopMemory {
   } | null;
   /** Start of the service's process. */
   readonly processStartSeconds: number | null;
+  /** What is tuned, as `Targets.identify` names it; null before the first pass. */
+  readonly target: string | null;
+  /** Release of the target's pods as last seen; null where the platform has none. */
+  readonly podHash: string | null;
+  /** Whether the target was in transition when last seen. */
+  readonly inTransition: boolean;
+  /** The document that puts back what was found, while a deletion waits for it. */
+  readonly restoring: { readonly revision: number; readonly sinceSeconds: number } | null;
   /** The last conclusive verdict of each objective. */
   readonly verdicts: Readonly<Record<string, "Met" | "Violated">>;
   /** By class, what a loop that may not write would write. */
@@ -81,6 +89,10 @@ export const emptyLoopMemory: LoopMemory = {
   change: null,
   written: null,
   processStartSeconds: null,
+  target: null,
+  podHash: null,
+  inTransition: false,
+  restoring: null,
   verdicts: {},
   recommended: {},
   holds: {},
@@ -143,6 +155,14 @@ const changeSchema = z.strictObject({
     adoptedSeconds: finite.nullable(),
     verifyUntilSeconds: finite.nullable(),
     baseline: z.array(sliceSchema),
+    podHash: z.string().exactOptional(),
+    health: z
+      .strictObject({
+        restarts: finite,
+        unavailable: finite,
+        unavailableSinceSeconds: finite.nullable(),
+      })
+      .exactOptional(),
   }),
   moves: z.array(z.object({ knob: z.string(), from: finite, to: finite })),
   decidedAt: z.string(),
@@ -159,6 +179,11 @@ const memorySchema = z.strictObject({
   change: changeSchema.nullable(),
   written: z.strictObject({ revision: z.int(), ttlSeconds: byName(finite) }).nullable(),
   processStartSeconds: finite.nullable(),
+  // Memory of before these were remembered is still memory.
+  target: z.string().nullable().default(null),
+  podHash: z.string().nullable().default(null),
+  inTransition: z.boolean().default(false),
+  restoring: z.strictObject({ revision: z.int(), sinceSeconds: finite }).nullable().default(null),
   verdicts: byName(z.enum(["Met", "Violated"])),
   recommended: byName(z.strictObject({ toSeconds: finite, reason: z.string() })),
   holds: byName(z.string()),

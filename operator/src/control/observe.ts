@@ -25,16 +25,20 @@ import {
 } from "@mestore/laws/ttl";
 import type { Slice } from "@mestore/laws/verify";
 import type { LoopMemory } from "./memory.ts";
-import type { MetricsSource } from "./ports.ts";
-import { createWindowReader, type Rejection, type WindowReader } from "./window-reader.ts";
+import type { MetricsSource, PodRevision, RejectedReading } from "./ports.ts";
+import { createWindowReader, type WindowReader } from "./window-reader.ts";
 
 /** What one pass saw. */
 export interface Seen {
   readonly ok: true;
   /** TTLs that the service exports, of the classes asked for. */
   readonly ttlInForce: Readonly<Record<string, number>>;
-  /** Revision of the tuning document that it runs; 0 before the first. */
+  /** Revision of the tuning document that it runs, of several pods the oldest; 0 before the first. */
   readonly revision: number;
+  /** The newest that any pod runs. */
+  readonly newestRevision: number;
+  /** What each pod runs; empty where the source knows no pods. */
+  readonly pods: readonly PodRevision[];
   /** Start of the service's process; null where it does not say. */
   readonly processStartSeconds: number | null;
   /** Whether that is another process than the one remembered. */
@@ -45,7 +49,7 @@ export interface Seen {
   readonly slice: Slice | null;
 }
 
-export type Observation = Seen | Rejection;
+export type Observation = Seen | RejectedReading;
 
 export interface ObservationRequest {
   /** Names of the cache classes. */
@@ -108,11 +112,15 @@ export async function observe(
 
   const store = readStoreMemory(await reader.read(timing.ttlPeriodSeconds));
   const slice = await observeSlice(reader, request, nowSeconds);
+  const revision = gauge(latest, serviceMetrics.tuningRevision.name) ?? 0;
+  const pods = reader.pods();
   return (
     reader.rejection() ?? {
       ok: true,
       ttlInForce,
-      revision: gauge(latest, serviceMetrics.tuningRevision.name) ?? 0,
+      revision,
+      newestRevision: Math.max(revision, ...pods.map((pod) => pod.revision)),
+      pods,
       processStartSeconds,
       restarted,
       ttl: { classes, store },

@@ -1,30 +1,50 @@
 import { parseProfile, type PerformanceProfile } from "@mestore/contract/performance-profile";
 import type { Timing } from "@mestore/laws/timing";
 import type { Logger } from "@mestore/telemetry/logger";
-import { planClasses } from "../profile/classes.ts";
-import { planObjectives, slowEdgeSeconds } from "../profile/objectives.ts";
-import { emptyStatus, isNews, type ProfileStatus } from "../profile/status.ts";
+import { planObjectives } from "../profile/objectives.ts";
+import { isNews, type ProfileStatus } from "../profile/status.ts";
 import type { Clock } from "./clock.ts";
-import { createContext, decidePass } from "./decide-pass.ts";
-import { emptyLoopMemory, type LoopMemory } from "./memory.ts";
-import { type Observation, observe } from "./observe.ts";
-import type { MetricsSource, ProfileState, StatusStore, TuningDelivery } from "./ports.ts";
+import { decidePass } from "./decide-pass.ts";
+import { type Look, lookAround } from "./look-around.ts";
+import type { LoopMemory } from "./memory.ts";
+import type { Observation } from "./observe.ts";
+import { planDecisionEvents, planFlipEvents, planReleaseEvent } from "./plan-events.ts";
+import {
+  type EventSink,
+  type Finalizer,
+  LeaseLostError,
+  NotPermittedError,
+  type ProfileState,
+  type StatusStore,
+  type Targets,
+  type TuningDelivery,
+} from "./ports.ts";
 import { planStatus } from "./report.ts";
-import type { DecisionRecord, PassContext } from "./step.ts";
+import { decideRestore, planAdopted, type Restore } from "./restore.ts";
+import { createSessions, type Session } from "./sessions.ts";
+import type { DecisionRecord, PassContext, Step } from "./step.ts";
 
-export interface ReconcilerDeps {
-  readonly source: MetricsSource;
+/** What is told of passes, for the operator's own metrics. */
+export interface PassListener {
+  /** Told of each decision, once. */
+  readonly onDecision: (record: DecisionRecord) => void;
+  /** Told of each observation, with the profile's key. */
+  readonly onObservation: (key: string, observation: Observation) => void;
+  /** The profile is gone, or another one has its target. */
+  readonly onForgotten: (key: string) => void;
+}
+
+export interface ReconcilerDeps extends PassListener {
+  readonly targets: Targets;
   readonly delivery: TuningDelivery;
   readonly store: StatusStore<ProfileStatus, LoopMemory>;
+  readonly finalizer: Finalizer;
+  readonly events: EventSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly timing: Timing;
   /** Divides what the profile itself gives in seconds. */
   readonly timeScale: number;
-  /** Told of each decision, once. */
-  readonly onDecision: (record: DecisionRecord) => void;
-  /** Told of each observation. */
-  readonly onObservation: (observation: Observation) => void;
 }
 
 /** `held`: the observation was rejected, or there is nothing to do for this profile. */
@@ -36,91 +56,30 @@ export interface Reconciler {
    * target is whose is judged on what this gives.
    */
   resolve(state: ProfileState): Promise<ProfileState>;
-  /** One pass for one resolved profile: observe, decide, plan, apply, report. Throws what it cannot handle. */
-  reconcile(state: ProfileState, claimedBy: string | null): Promise<Outcome>;
+  /**
+   * One pass for one resolved profile: observe, decide, plan, apply, report.
+   * @throws StaleWriteError: discard, and decide again on what there is now
+   * @throws LeaseLostError where `signal` says so: nothing was written after it did
+   * @throws what it cannot handle
+   */
+  reconcile(state: ProfileState, claimedBy: string | null, signal?: AbortSignal): Promise<Outcome>;
+  /** Somebody else wrote since: the next pass reads status and memory again. */
+  discard(key: string): void;
   /** The profile is gone; the tuning stays as it is. */
   forget(key: string): Promise<void>;
-  /** Saves what passes left unsaved. */
+  /** Saves what passes left unsaved. What cannot be saved is logged. */
   flush(): Promise<void>;
-}
-
-interface Session {
-  memory: LoopMemory;
-  /** As of the last pass, for the times of the conditions and the log. */
-  status: ProfileStatus;
-  saved: { status: ProfileStatus; memory: LoopMemory; atSeconds: number } | null;
 }
 
 /** Figures that are no news are written this often at most (10 min, divided by the time scale). */
 const figuresSeconds = 600;
 
+/** At the end whoever takes over waits for all of them. */
+const savesAtOnce = 8;
+
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { source, delivery, store, clock, logger, timing, timeScale } = deps;
-  const sessions = new Map<string, Session>();
-
-  async function open(key: string): Promise<Session> {
-    const known = sessions.get(key);
-    if (known !== undefined) return known;
-    const loaded = await store.load(key);
-    const session: Session = {
-      memory: loaded.memory ?? emptyLoopMemory,
-      status: loaded.status ?? emptyStatus,
-      saved:
-        loaded.memory === null || loaded.status === null
-          ? null
-          : { status: loaded.status, memory: loaded.memory, atSeconds: clock.nowSeconds() },
-    };
-    sessions.set(key, session);
-    const { change } = session.memory;
-    if (change !== null)
-      logger.info(
-        { profile: key, revision: change.inFlight.revision, change: change.origin },
-        "resuming the change on its way",
-      );
-    return session;
-  }
-
-  async function save(key: string, session: Session): Promise<void> {
-    await store.save(key, session.status, session.memory);
-    session.saved = {
-      status: session.status,
-      memory: session.memory,
-      atSeconds: clock.nowSeconds(),
-    };
-  }
-
-  async function pass(
-    key: string,
-    session: Session,
-    profile: PerformanceProfile,
-  ): Promise<{ readonly context: PassContext; readonly step: ReturnType<typeof decidePass> }> {
-    const { judged } = planObjectives(profile);
-    const observation = await observe(
-      source,
-      {
-        classes: planClasses(profile).map(({ name }) => name),
-        objectives: judged,
-        slowEdgeSeconds: slowEdgeSeconds(judged),
-        windowSeconds: profile.spec.metrics.windowSeconds / timeScale,
-        memory: session.memory,
-        timing,
-      },
-      clock.nowSeconds(),
-    );
-    deps.onObservation(observation);
-    const document = await delivery.read(key);
-    const nowSeconds = clock.nowSeconds();
-    const context = createContext({
-      key,
-      profile,
-      observation,
-      document,
-      nowSeconds,
-      timing,
-      timeScale,
-    });
-    return { context, step: decidePass(context, session.memory) };
-  }
+  const { targets, delivery, store, finalizer, events, clock, logger, timing, timeScale } = deps;
+  const sessions = createSessions(store, clock, timing, logger);
 
   function report(key: string, records: readonly DecisionRecord[]): void {
     for (const record of records) {
@@ -128,62 +87,185 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       logger.info({ profile: key, ...fields }, sentence);
       deps.onDecision(record);
     }
+    for (const event of planDecisionEvents(records)) events.publish(key, event);
+  }
+
+  /** Saves where that is due, and tells what has flipped since the last pass. */
+  async function settle(key: string, before: Session, next: Session, isUrgent: boolean) {
+    const isSaved = isUrgent || isDue(next, clock.nowSeconds(), timeScale);
+    const settled = isSaved ? await sessions.save(key, next) : next;
+    sessions.set(key, settled);
+    logFlips(logger, key, before.status, next.status);
+    for (const event of planFlipEvents(before.status, next.status)) events.publish(key, event);
+    return settled;
+  }
+
+  /** A deletion that nothing is left to do for. */
+  async function release(key: string, session: Session, restore: Restore | null): Promise<Outcome> {
+    await finalizer.release(key);
+    sessions.set(key, { ...session, released: true });
+    if (session.released || restore === null || restore.release === null) return "held";
+    logger.info({ profile: key, release: restore.release }, `let go: ${restore.sentence}`);
+    const event = planReleaseEvent(restore.release, restore.sentence);
+    if (event !== null) events.publish(key, event);
+    return "ok";
+  }
+
+  function statusOf(
+    state: ProfileState,
+    claimedBy: string | null,
+    pass: { readonly look: Look | null; readonly memory: LoopMemory; readonly session: Session },
+    refusal: string | null,
+  ): ProfileStatus {
+    const { look, memory, session } = pass;
+    const profile = claimedBy === null ? state.profile : null;
+    return planStatus({
+      context: look?.context ?? null,
+      objectives: profile === null ? { judged: [], queries: [] } : planObjectives(profile),
+      memory,
+      faults: state.faults,
+      generation: state.profile?.metadata.generation ?? memory.generation,
+      claimedBy,
+      refusal,
+      previous: session.status,
+      nowSeconds: look?.context.nowSeconds ?? clock.nowSeconds(),
+    });
+  }
+
+  /** What to write, on its way: the deletion waits for it from now on, and it outlives a crash. */
+  async function apply(
+    key: string,
+    context: PassContext,
+    write: NonNullable<Step["write"]>,
+    signal: AbortSignal | undefined,
+    saveFirst: () => Promise<void>,
+  ): Promise<void> {
+    if (context.deleting === null) await finalizer.hold(key);
+    assertLeading(signal);
+    await saveFirst();
+    assertLeading(signal);
+    await delivery.write(key, write, planAdopted(context));
   }
 
   return {
     async resolve(state) {
       if (state.profile !== null) return state;
-      const { memory } = await open(state.key);
+      const { memory } = await sessions.open(state.key);
       return { ...state, profile: remembered(memory) };
     },
 
-    async reconcile(state, claimedBy) {
-      const { key, faults } = state;
-      const session = await open(key);
+    async reconcile(state, claimedBy, signal) {
+      const { key } = state;
+      const session = await sessions.open(key);
       const profile = claimedBy === null ? state.profile : null;
-      const done = profile === null ? null : await pass(key, session, profile);
-      const memory = done?.step.memory ?? session.memory;
-      const status = planStatus({
-        context: done?.context ?? null,
-        objectives: profile === null ? { judged: [], queries: [] } : planObjectives(profile),
-        memory,
-        faults,
-        claimedBy,
-        previous: session.status,
-        nowSeconds: done?.context.nowSeconds ?? clock.nowSeconds(),
-      });
+      if (profile === null) {
+        targets.close(key);
+        deps.onForgotten(key);
+      }
+      assertLeading(signal);
+      if (state.deleting !== undefined && (profile === null || session.released))
+        return release(key, session, null);
+      if (profile === null) {
+        const status = statusOf(
+          state,
+          claimedBy,
+          { look: null, memory: session.memory, session },
+          null,
+        );
+        await settle(key, session, { ...session, status, refusal: null }, false);
+        return "held";
+      }
 
-      const write = done?.step.write ?? null;
-      const next: Session = { memory, status, saved: session.saved };
-      // What is on its way is saved before it is written, so that a crash between the two loses nothing.
-      if (write !== null || isDue(next, clock.nowSeconds(), timeScale)) await save(key, next);
-      logFlips(logger, key, session.status, status);
-      sessions.set(key, next);
+      const look = await lookAround(deps, {
+        key,
+        profile,
+        deleting: state.deleting ?? null,
+        memory: session.memory,
+      });
+      const { context, memory: noted } = look;
+      deps.onObservation(key, context.observation);
+      const restore = context.deleting === null ? null : decideRestore(context, noted);
+      assertLeading(signal);
+      if (restore !== null && restore.release !== null) return release(key, session, restore);
+
+      const { memory, write, records } = restore ?? decidePass(context, noted);
+      const refusal = write === null ? null : session.refusal;
+      const status = statusOf(state, claimedBy, { look, memory, session }, refusal);
+      const next: Session = { ...session, memory, status, refusal };
       // What is concluded is told even when the write fails; what is applied only once it is.
-      const records = done?.step.records ?? [];
-      report(
-        key,
-        records.filter(({ verdict }) => verdict !== "Applied"),
-      );
-      if (write !== null) await delivery.write(key, write);
-      report(
-        key,
+      const [applied, concluded] = [
         records.filter(({ verdict }) => verdict === "Applied"),
-      );
-      return done?.context.observation.ok === true ? "ok" : "held";
+        records.filter(({ verdict }) => verdict !== "Applied"),
+      ];
+      if (write === null) {
+        await settle(key, session, next, false);
+        report(key, records);
+        return context.observation.ok ? "ok" : "held";
+      }
+
+      let settled = session;
+      try {
+        // What is on its way is saved before it is written, so that a crash between the two loses nothing.
+        await apply(key, context, write, signal, async () => {
+          settled = await settle(key, session, next, true);
+        });
+      } catch (error) {
+        if (!(error instanceof NotPermittedError)) {
+          if (settled !== session) report(key, concluded);
+          throw error;
+        }
+        // Nothing was written, and the next pass decides it anew. A deletion goes on to its end.
+        const kept = context.deleting === null ? noted : memory;
+        const refused = statusOf(
+          state,
+          claimedBy,
+          { look, memory: kept, session: settled },
+          error.message,
+        );
+        await settle(
+          key,
+          settled,
+          { ...settled, memory: kept, status: refused, refusal: error.message },
+          false,
+        );
+        throw error;
+      }
+      sessions.set(key, { ...settled, refusal: null });
+      report(key, [...concluded, ...applied]);
+      return context.observation.ok ? "ok" : "held";
     },
 
+    discard: (key) => sessions.discard(key),
+
     async forget(key) {
-      if (!sessions.delete(key)) return;
-      await store.remove(key);
+      targets.close(key);
+      deps.onForgotten(key);
+      if (!(await sessions.remove(key))) return;
       logger.info({ profile: key }, "profile removed; the tuning in force stays as it is");
     },
 
     async flush() {
-      for (const [key, session] of sessions)
-        if (session.saved?.memory !== session.memory) await save(key, session);
+      const unsaved = sessions
+        .entries()
+        .filter(([, { released, saved, memory }]) => !released && saved?.memory !== memory);
+      const work = async (): Promise<void> => {
+        for (let next = unsaved.shift(); next !== undefined; next = unsaved.shift()) {
+          const [key, session] = next;
+          try {
+            sessions.set(key, await sessions.save(key, session));
+          } catch (error) {
+            logger.error({ err: error, profile: key }, "what was last seen cannot be saved");
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: savesAtOnce }, work));
     },
   };
+}
+
+/** Another process leads: whatever is written now would be written behind its back. */
+function assertLeading(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true && signal.reason instanceof LeaseLostError) throw signal.reason;
 }
 
 /** The last good profile of an earlier process. */

@@ -6,6 +6,7 @@ import type { ObjectivesInForce } from "../profile/objectives.ts";
 import { formatDecimal, listTtls } from "../profile/status.ts";
 import type { LoopMemory } from "./memory.ts";
 import { type PassContext, timeOf } from "./step.ts";
+import { findLaggards, formatLag, lagsBehind } from "./target-pods.ts";
 
 /** What the conditions are told from; the members are those of `Report`. */
 interface Reported {
@@ -14,6 +15,7 @@ interface Reported {
   readonly memory: LoopMemory;
   readonly faults: readonly FieldFault[];
   readonly claimedBy: string | null;
+  readonly refusal: string | null;
   readonly nowSeconds: number;
 }
 
@@ -44,12 +46,16 @@ export function planConditions(
   ];
 }
 
-function ready({ faults, claimedBy }: Reported): ConditionState {
+function ready({ context, faults, claimedBy, refusal }: Reported): ConditionState {
   const type = "Ready";
   if (faults.length > 0)
     return { type, status: "False", reason: "ProfileInvalid", message: formatFaults(faults) };
   if (claimedBy !== null)
     return { type, status: "False", reason: "TargetClaimed", message: claimed(claimedBy) };
+  const target = context?.target;
+  if (target?.ok === false)
+    return { type, status: "False", reason: target.reason, message: target.detail };
+  if (refusal !== null) return { type, status: "False", reason: "NotPermitted", message: refusal };
   return { type, status: "True", reason: "Accepted", message: "The profile is in force." };
 }
 
@@ -93,17 +99,24 @@ function objectivesMet(judged: readonly JudgedObjective[]): ConditionState {
 
 function progressing({ context, memory }: Reported): ConditionState {
   const type = "Progressing";
+  if (context !== null && context.deleting !== null) {
+    const { restoring } = memory;
+    const what = "The profile is being deleted";
+    const message =
+      restoring === null
+        ? `${what}.`
+        : `${what}: ${awaited(context, restoring.revision, "the values that were found")}`;
+    return { type, status: "True", reason: "Restoring", message };
+  }
   const inFlight = memory.change?.inFlight;
   if (inFlight !== undefined) {
-    const ttls = listTtls(inFlight.to)
-      .map(({ name, seconds }) => `${name} ${seconds} s`)
-      .join(", ");
+    const ttls = formatTtls(inFlight.to);
     return inFlight.adoptedSeconds === null
       ? {
           type,
           status: "True",
           reason: "AwaitingAdoption",
-          message: `Revision ${inFlight.revision} (${ttls}) is not run yet.`,
+          message: awaited(context, inFlight.revision, ttls),
         }
       : {
           type,
@@ -125,19 +138,33 @@ function progressing({ context, memory }: Reported): ConditionState {
   return { type, status: "False", reason: "Settled", message: holds.join(", ") };
 }
 
+const formatTtls = (ttlSeconds: Readonly<Record<string, number>>) =>
+  listTtls(ttlSeconds)
+    .map(({ name, seconds }) => `${name} ${seconds} s`)
+    .join(", ");
+
+/** Names the pods that a revision waits for. */
+function awaited(context: PassContext | null, revision: number, what: string): string {
+  const lag = context === null ? null : findLaggards(context, (run) => run >= revision);
+  const by = lag === null || lag.laggards.length === 0 ? "" : ` by ${formatLag(lag)}`;
+  return `Revision ${revision} (${what}) is not run yet${by}.`;
+}
+
 /** What the profile asks for and this loop does not do. */
-function unavailable({ profile }: PassContext, objectives: ObjectivesInForce): readonly string[] {
+function unavailable(context: PassContext, objectives: ObjectivesInForce): readonly string[] {
+  const { profile, queried } = context;
   const { mode, pool, scaling, metrics } = profile.spec;
   const list: string[] = [];
   if (effectiveMode(mode, pool.mode) === "Auto") list.push("spec.pool.mode: the pool is not tuned");
   if (effectiveMode(mode, scaling.mode) === "Auto")
     list.push("spec.scaling.mode: scaling is not tuned");
-  if (metrics.prometheus !== undefined)
+  if (metrics.prometheus !== undefined && queried === null)
     list.push("spec.metrics.prometheus: the service's own metrics are scraped instead");
   if (profile.metadata.annotations[profileAnnotations.rollbackTo] !== undefined)
     list.push(`${profileAnnotations.rollbackTo}: old revisions are not kept`);
-  for (const { name } of objectives.queries)
-    list.push(`objective ${name}: PromQL needs a Prometheus`);
+  if (queried === null)
+    for (const { name } of objectives.queries)
+      list.push(`objective ${name}: PromQL needs a Prometheus`);
   return list;
 }
 
@@ -195,15 +222,21 @@ function stalled(report: Reported): ConditionState {
       type,
       status: "True",
       reason: "RevisionNotAdopted",
-      message: `The service does not take up revision ${overdue}.`,
+      message: overdueMessage(context, overdue),
     };
   return { type, status: "False", reason: "Working", message: "Nobody needs to step in." };
 }
 
+function overdueMessage(context: PassContext | null, revision: number): string {
+  const lag = context === null ? null : findLaggards(context, (run) => run === revision);
+  const who = lag === null ? "The service does" : `${formatLag(lag)} do`;
+  return `${who} not take up revision ${revision}.`;
+}
+
 /** A document that lies there for longer than a change waits, and is still not run. */
 function overdueRevision(context: PassContext, { change }: LoopMemory): number | null {
-  const { document, observation, nowSeconds, timing } = context;
-  if (document === null || !observation.ok || document.revision === observation.revision)
+  const { document, observation, target, nowSeconds, timing } = context;
+  if (document === null || !observation.ok || !target.ok || !lagsBehind(context, observation))
     return null;
   if (change !== null && change.origin !== "Restored") return null;
   const ageSeconds = nowSeconds - Date.parse(document.writtenAt) / 1000;
@@ -228,6 +261,14 @@ function conflict({ context, memory }: Reported): ConditionState {
   const type = "Conflict";
   const { written } = memory;
   const document = context?.document ?? null;
+  const owner = context?.foreignOwner ?? null;
+  if (owner !== null)
+    return {
+      type,
+      status: "True",
+      reason: "ForeignOwner",
+      message: `The tuning document belongs to ${owner}; nothing is written.`,
+    };
   // The document of this very pass is written after its status.
   const isOwn =
     written === null ||
@@ -238,9 +279,7 @@ function conflict({ context, memory }: Reported): ConditionState {
         JSON.stringify(listTtls(written.ttlSeconds)));
   if (isOwn)
     return { type, status: "False", reason: "NoConflict", message: "Nobody else writes here." };
-  const theirs = listTtls(document.ttlSeconds)
-    .map(({ name, seconds }) => `${name} ${seconds} s`)
-    .join(", ");
+  const theirs = formatTtls(document.ttlSeconds);
   return {
     type,
     status: "True",

@@ -1,12 +1,13 @@
 import type { FieldFault } from "@mestore/contract/fault";
-import type { Objective } from "@mestore/contract/sla";
 import type { Judgement } from "@mestore/laws/observation";
 import { updateConditions } from "../profile/conditions.ts";
 import { formatFigure, type ObjectivesInForce } from "../profile/objectives.ts";
 import { listTtls, type ProfileStatus } from "../profile/status.ts";
 import type { LoopMemory } from "./memory.ts";
+import type { QueriedObjective } from "./query-objectives.ts";
 import { type JudgedObjective, planConditions } from "./report-conditions.ts";
 import { type PassContext, timeOf } from "./step.ts";
+import { findLaggards } from "./target-pods.ts";
 
 export interface Report {
   /** Null: no profile is in force, or another one has its target. */
@@ -15,23 +16,28 @@ export interface Report {
   readonly memory: LoopMemory;
   /** Of the newest text, which is then not the one in force. */
   readonly faults: readonly FieldFault[];
+  /** Of the spec that this is about. */
+  readonly generation: number;
   /** The profile that has the target. */
   readonly claimedBy: string | null;
+  /** What the platform refused when the pass wanted to write. */
+  readonly refusal: string | null;
   readonly previous: ProfileStatus;
   readonly nowSeconds: number;
 }
 
 /** The status that one pass leaves behind. */
 export function planStatus(report: Report): ProfileStatus {
-  const { context, memory, previous, nowSeconds } = report;
+  const { context, memory, previous, generation, nowSeconds } = report;
   const judged = judgeObjectives(report);
   const states = planConditions(report, judged);
   const { change, recommended } = memory;
   const inFlight = change?.inFlight;
   const names = Object.keys(recommended);
   return {
-    observedGeneration: memory.generation,
-    conditions: updateConditions(previous.conditions, states, memory.generation, nowSeconds),
+    observedGeneration: generation,
+    conditions: updateConditions(previous.conditions, states, generation, nowSeconds),
+    ...summarise(judged, memory),
     objectives: judged.map(({ name, target, current, met }) => ({
       name,
       target,
@@ -54,6 +60,7 @@ export function planStatus(report: Report): ProfileStatus {
       : {
           inFlight: {
             knob: inFlight.knob,
+            ...(change === null ? {} : { origin: change.origin }),
             revision: inFlight.revision,
             from: listTtls(inFlight.from),
             to: listTtls(inFlight.to),
@@ -77,7 +84,32 @@ function tuning(
   if (context?.observation.ok !== true)
     return previous.tuning === undefined ? {} : { tuning: previous.tuning };
   const { revision, ttlInForce } = context.observation;
-  return { tuning: { revision, ttlSeconds: listTtls(ttlInForce) } };
+  const wanted = context.document?.revision ?? revision;
+  const lag = findLaggards(context, (run) => run === wanted);
+  return {
+    tuning: {
+      revision,
+      ttlSeconds: listTtls(ttlInForce),
+      ...(lag === null ? {} : { pods: lag.pods, podsCurrent: lag.pods - lag.laggards.length }),
+    },
+  };
+}
+
+/** The line of `kubectl get`. */
+function summarise(
+  judged: readonly JudgedObjective[],
+  { change, decisions }: LoopMemory,
+): Pick<ProfileStatus, "summary"> {
+  const met = judged.filter((one) => one.met === "True").length;
+  const isJudged = judged.some((one) => one.met !== "Unknown");
+  const [last] = decisions;
+  const knob = change?.moves[0]?.knob ?? last?.knob;
+  const summary = {
+    ...(isJudged ? { sla: `${met}/${judged.length}` } : {}),
+    ...(knob === undefined ? {} : { knob }),
+    ...(last === undefined ? {} : { lastAction: `${last.verdict} ${last.from} -> ${last.to}` }),
+  };
+  return Object.keys(summary).length === 0 ? {} : { summary };
 }
 
 /** An objective too close to call keeps its last verdict, so that noise makes no flips. */
@@ -91,23 +123,27 @@ function judgeObjectives({ context, objectives, memory }: Report): readonly Judg
       name: objective.name,
       target: formatFigure(objective.target, objective.unit),
       current: current === null ? null : formatFigure(current, objective.unit),
-      met: metOf(objective, judgement, memory),
+      met: metOf(objective.name, judgement, memory),
       isClose: judgement?.reason === "TooClose",
     };
   });
-  const queries = objectives.queries.map(({ name, target }): JudgedObjective => ({
-    name,
-    target: formatFigure(target, "ratio"),
-    current: null,
-    met: "Unknown",
-    isClose: false,
-  }));
+  const queries = objectives.queries.map(({ name, target }): JudgedObjective => {
+    const result = context.queried?.find((one) => one.name === name);
+    const current = result?.current ?? null;
+    return {
+      name,
+      target: formatFigure(target, "ratio"),
+      current: current === null ? null : formatFigure(current, "ratio"),
+      met: metOf(name, result, memory),
+      isClose: result?.reason === "TooClose",
+    };
+  });
   return [...judged, ...queries];
 }
 
 function metOf(
-  { name }: Objective,
-  judgement: Judgement | undefined,
+  name: string,
+  judgement: Pick<Judgement, "verdict" | "reason"> | QueriedObjective | undefined,
   memory: LoopMemory,
 ): JudgedObjective["met"] {
   if (judgement === undefined) return "Unknown";

@@ -2,13 +2,15 @@ import type { Mode, PerformanceProfile } from "@mestore/contract/performance-pro
 import type { TuningDocument } from "@mestore/contract/tuning-document";
 import type { MadeMove } from "@mestore/laws/guards";
 import type { Timing } from "@mestore/laws/timing";
-import { startInFlight } from "@mestore/laws/verify";
+import { startHealth, startInFlight } from "@mestore/laws/verify";
 import type { TunedClass } from "../profile/classes.ts";
 import type { Freeze } from "../profile/freeze.ts";
 import { planTuning } from "../profile/plan.ts";
 import { addDecision, formatDecimal, type ProfileDecision } from "../profile/status.ts";
 import type { ChangeOrigin, LoopMemory } from "./memory.ts";
 import type { Observation } from "./observe.ts";
+import type { ProfileState, TargetReading } from "./ports.ts";
+import type { QueriedObjective } from "./query-objectives.ts";
 
 /** Everything that the pure part of a pass looks at besides its memory. */
 export interface PassContext {
@@ -20,9 +22,18 @@ export interface PassContext {
   readonly mode: Mode;
   readonly paused: boolean;
   readonly freeze: Freeze;
+  /** Set while the profile is being deleted. */
+  readonly deleting: NonNullable<ProfileState["deleting"]> | null;
+  readonly target: TargetReading;
   readonly observation: Observation;
+  /** Objectives in one's own PromQL, where the source understands it. */
+  readonly queried: readonly QueriedObjective[] | null;
   /** The document in force, null before the first. */
   readonly document: TuningDocument | null;
+  /** TTLs that the target ran before the first document; null: unknown. */
+  readonly adopted: Readonly<Record<string, number>> | null;
+  /** Who else owns the place of the document; nothing is written while somebody does. */
+  readonly foreignOwner: string | null;
   readonly nowSeconds: number;
   readonly timing: Timing;
   readonly timeScale: number;
@@ -63,13 +74,20 @@ export const ttlKnob = (cacheClass: string) => `ttl/${cacheClass}`;
 
 /** Puts a change on its way: the document to write, and the memory that is to be saved before it. */
 export function startChange(context: PassContext, memory: LoopMemory, change: Change): Step {
-  const { nowSeconds, timing, document, observation } = context;
-  const exported = observation.ok ? observation.revision : 0;
-  const revision = Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported) + 1;
+  const { nowSeconds, timing, target } = context;
+  const revision = nextRevision(context, memory);
   const { from, to, origin, reason } = change;
   const write = planDocument(context, memory, { revision, to, reason });
   const inFlight = startInFlight(
-    { knob: "ttl", from, to, revision, slices: memory.slices },
+    {
+      knob: "ttl",
+      from,
+      to,
+      revision,
+      slices: memory.slices,
+      ...(memory.podHash === null ? {} : { podHash: memory.podHash }),
+      ...(target.ok ? { health: startHealth(target.state) } : {}),
+    },
     nowSeconds,
     timing,
   );
@@ -102,6 +120,12 @@ export function startChange(context: PassContext, memory: LoopMemory, change: Ch
   };
 }
 
+/** Larger than every revision that was written or is run. */
+export function nextRevision({ document, observation }: PassContext, memory: LoopMemory): number {
+  const exported = observation.ok ? observation.newestRevision : 0;
+  return Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported) + 1;
+}
+
 /**
  * The document that puts `to` in force. Where the last one is damaged or gone while the service still
  * runs it, the other classes keep what was written last.
@@ -111,7 +135,7 @@ export function planDocument(
   { written }: LoopMemory,
   { revision, to, reason }: Pick<Change, "to" | "reason"> & { readonly revision: number },
 ): TuningDocument {
-  const runsNone = observation.ok && observation.revision === 0;
+  const runsNone = observation.ok && observation.newestRevision === 0;
   const lost = document === null && !runsNone ? written?.ttlSeconds : undefined;
   return planTuning({
     profile: key,
@@ -150,4 +174,11 @@ export function without<T>(
   names: readonly string[],
 ): Readonly<Record<string, T>> {
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
+}
+
+export function pick(
+  record: Readonly<Record<string, number>>,
+  names: readonly string[],
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => names.includes(name)));
 }

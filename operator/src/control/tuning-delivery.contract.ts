@@ -4,6 +4,8 @@ import type { TuningDelivery } from "./ports.ts";
 
 export interface TuningDeliveryBench {
   readonly delivery: TuningDelivery;
+  /** Whether the place keeps what was in force before the first document. */
+  readonly keepsAdopted: boolean;
   close(): void | Promise<void>;
 }
 
@@ -22,10 +24,12 @@ export function describeTuningDelivery(
   createBench: () => Promise<TuningDeliveryBench>,
 ): void {
   describe(name, () => {
-    async function withBench(use: (delivery: TuningDelivery) => Promise<void>): Promise<void> {
+    async function withBench(
+      use: (delivery: TuningDelivery, bench: TuningDeliveryBench) => Promise<void>,
+    ): Promise<void> {
       const bench = await createBench();
       try {
-        await use(bench.delivery);
+        await use(bench.delivery, bench);
       } finally {
         await bench.close();
       }
@@ -34,15 +38,30 @@ export function describeTuningDelivery(
 
     test("nothing is in force before the first document", () =>
       withBench(async (delivery) => {
-        expect(await delivery.read(key)).toBeNull();
+        expect(await delivery.read(key)).toEqual({
+          document: null,
+          adopted: null,
+          foreignOwner: null,
+        });
       }));
 
-    test("what was written is in force, to the last digit", () =>
+    test("what was written is read at once, to the last digit", () =>
       withBench(async (delivery) => {
-        await delivery.write(key, tuningDocument(1, 0.1 + 0.2));
-        expect(await delivery.read(key)).toEqual(tuningDocument(1, 0.1 + 0.2));
-        await delivery.write(key, tuningDocument(2));
-        expect(await delivery.read(key)).toEqual(tuningDocument(2));
+        await delivery.write(key, tuningDocument(1, 0.1 + 0.2), null);
+        expect((await delivery.read(key)).document).toEqual(tuningDocument(1, 0.1 + 0.2));
+        await delivery.write(key, tuningDocument(2), null);
+        expect((await delivery.read(key)).document).toEqual(tuningDocument(2));
+      }));
+
+    test("what was found is kept beside the document, or not at all", () =>
+      withBench(async (delivery, { keepsAdopted }) => {
+        const found = { product: 3600, catalog: 0.1 + 0.2 };
+        await delivery.write(key, tuningDocument(1), found);
+        expect((await delivery.read(key)).adopted).toEqual(keepsAdopted ? found : null);
+        await delivery.write(key, tuningDocument(2), found);
+        const { document, adopted } = await delivery.read(key);
+        expect(document).toEqual(tuningDocument(2));
+        expect(adopted).toEqual(keepsAdopted ? found : null);
       }));
   });
 }

@@ -1,7 +1,5 @@
 import type { MetricWindow } from "@mestore/contract/samples";
-import type { MetricsSource, Reading } from "./ports.ts";
-
-export type Rejection = Extract<Reading, { readonly ok: false }>;
+import type { MetricsSource, PodRevision, RejectedReading } from "./ports.ts";
 
 /** The windows of one pass, each asked for once. */
 export interface WindowReader {
@@ -12,8 +10,10 @@ export interface WindowReader {
     windows: readonly number[],
     suffices: (window: MetricWindow) => boolean,
   ): Promise<MetricWindow>;
+  /** The pods that the first reading told of. */
+  pods(): readonly PodRevision[];
   /** The first rejection, which is that of the whole pass. */
-  rejection(): Rejection | null;
+  rejection(): RejectedReading | null;
 }
 
 const nothing: MetricWindow = {
@@ -25,7 +25,8 @@ const nothing: MetricWindow = {
 
 export function createWindowReader(source: MetricsSource): WindowReader {
   const known = new Map<number, MetricWindow>();
-  let rejected: Rejection | null = null;
+  let rejected: RejectedReading | null = null;
+  let pods: readonly PodRevision[] | null = null;
 
   async function read(seconds: number): Promise<MetricWindow> {
     if (rejected !== null) return nothing;
@@ -37,6 +38,7 @@ export function createWindowReader(source: MetricsSource): WindowReader {
       return nothing;
     }
     known.set(seconds, reading.window);
+    pods ??= reading.pods;
     return reading.window;
   }
 
@@ -53,6 +55,7 @@ export function createWindowReader(source: MetricsSource): WindowReader {
       }
       return window;
     },
+    pods: () => pods ?? [],
     rejection: () => rejected,
   };
 }

@@ -73,7 +73,7 @@ test("an unknown key, a wrong unit, a minimum above its maximum and an unquoted 
     "spec.cache.classes[0].maxTTLSeconds: must be a whole number of seconds, without a unit",
   ]);
   expect(await faultsOf(classes("minTTLSeconds: 60, maxTTLSeconds: 5"))).toEqual([
-    "spec.cache.classes[0].minTTLSeconds: is 60, above maxTTLSeconds 5",
+    "spec.cache.classes[0].minTTLSeconds: is above maxTTLSeconds",
   ]);
   const [off] = (await faultsOf(profile("a", "  mode: Off\n"))) ?? [];
   expect(off).toStartWith("spec.mode: must be one of Recommend, Auto, Disabled");

@@ -20,12 +20,12 @@ describeTuningDelivery("tuning file", async () => {
     path: join(own, "tuning.json"),
     onInvalid: (detail) => expect.unreachable(detail),
   });
-  return { delivery, close: () => rm(own, { recursive: true }) };
+  return { delivery, keepsAdopted: false, close: () => rm(own, { recursive: true }) };
 });
 
 test("a reader sees a whole document at every moment, and no draft stays", async () => {
   const delivery = await createTuningFile({ path: path(), onInvalid: () => undefined });
-  await delivery.write("", tuningDocument(1));
+  await delivery.write("", tuningDocument(1), null);
   const done = new AbortController();
   const revisions = new Set<number>();
   const reading = (async () => {
@@ -37,7 +37,7 @@ test("a reader sees a whole document at every moment, and no draft stays", async
     return [];
   })();
   for (let revision = 2; revision <= 40; revision += 1)
-    await delivery.write("", tuningDocument(revision));
+    await delivery.write("", tuningDocument(revision), null);
   done.abort();
   expect(await reading).toEqual([]);
   expect(revisions.size).toBeGreaterThan(1);
@@ -50,14 +50,14 @@ test("a text that is no tuning document counts as none, is told once, and is rep
     path: path(),
     onInvalid: (detail) => told.push(detail),
   });
-  await delivery.write("", tuningDocument(1));
+  await delivery.write("", tuningDocument(1), null);
   await writeFile(path(), '{"schemaVersion":1,"revision":');
-  expect(await delivery.read("")).toBeNull();
-  expect(await delivery.read("")).toBeNull();
+  expect((await delivery.read("")).document).toBeNull();
+  expect((await delivery.read("")).document).toBeNull();
   expect(told).toHaveLength(1);
   expect(told[0]).toStartWith("not JSON");
-  await delivery.write("", tuningDocument(2));
-  expect(await delivery.read("")).toEqual(tuningDocument(2));
+  await delivery.write("", tuningDocument(2), null);
+  expect((await delivery.read("")).document).toEqual(tuningDocument(2));
 });
 
 test.each([
@@ -68,25 +68,25 @@ test.each([
   await mkdir(join(directory, "tuning"));
   await put(path());
   const delivery = await createTuningFile({ path: path(), onInvalid: (why) => told.push(why) });
-  expect(await delivery.read("")).toBeNull();
-  expect(await delivery.read("")).toBeNull();
+  expect((await delivery.read("")).document).toBeNull();
+  expect((await delivery.read("")).document).toBeNull();
   expect(told).toEqual([expect.stringContaining(detail)]);
-  await delivery.write("", tuningDocument(2));
-  expect(await delivery.read("")).toEqual(tuningDocument(2));
+  await delivery.write("", tuningDocument(2), null);
+  expect((await delivery.read("")).document).toEqual(tuningDocument(2));
 });
 
 test("a directory in its place counts as none", async () => {
   const told: string[] = [];
   await mkdir(path(), { recursive: true });
   const delivery = await createTuningFile({ path: path(), onInvalid: (why) => told.push(why) });
-  expect(await delivery.read("")).toBeNull();
+  expect((await delivery.read("")).document).toBeNull();
   expect(told).toEqual([expect.stringContaining("no regular file")]);
 });
 
 test("drafts of a killed process are removed", async () => {
   await (
     await createTuningFile({ path: path(), onInvalid: () => undefined })
-  ).write("", tuningDocument(1));
+  ).write("", tuningDocument(1), null);
   await writeFile(join(directory, "tuning", ".tuning.json.7f.tmp"), "half");
   await createTuningFile({ path: path(), onInvalid: () => undefined });
   expect(await readdir(join(directory, "tuning"))).toEqual(["tuning.json"]);
@@ -95,6 +95,6 @@ test("drafts of a killed process are removed", async () => {
 test("a write that fails says so and leaves no draft", async () => {
   const delivery = await createTuningFile({ path: path(), onInvalid: () => undefined });
   await mkdir(join(path(), "in-the-way"), { recursive: true });
-  await expect(delivery.write("", tuningDocument(2))).rejects.toThrow("rename");
+  await expect(delivery.write("", tuningDocument(2), null)).rejects.toThrow("rename");
   expect(await readdir(join(directory, "tuning"))).toEqual(["tuning.json"]);
 });

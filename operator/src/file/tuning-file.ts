@@ -1,5 +1,9 @@
 import { formatFaults } from "@mestore/contract/fault";
-import { formatTuningDocument, parseTuningDocument } from "@mestore/contract/tuning-document";
+import {
+  formatTuningDocument,
+  parseTuningDocument,
+  type TuningDocument,
+} from "@mestore/contract/tuning-document";
 import type { TuningDelivery } from "../control/ports.ts";
 import { readIfPresent, removeDrafts, replaceFile } from "./atomic-file.ts";
 
@@ -16,8 +20,9 @@ export interface TuningFileOptions {
 }
 
 /**
- * TuningDelivery to one file, which serves one target whatever profile tunes it. Drafts of a killed
- * predecessor are removed first.
+ * TuningDelivery to one file, which serves one target whatever profile tunes it. What was in force
+ * before the first document is not kept: nothing waits for a file to be removed, so nothing would put
+ * it back. Drafts of a killed predecessor are removed first.
  */
 export async function createTuningFile(options: TuningFileOptions): Promise<TuningDelivery> {
   const { path, onInvalid } = options;
@@ -30,21 +35,23 @@ export async function createTuningFile(options: TuningFileOptions): Promise<Tuni
     return null;
   }
 
+  async function readDocument(): Promise<TuningDocument | null> {
+    let text: string | null;
+    try {
+      text = await readIfPresent(path, maximumBytes);
+    } catch (error) {
+      const detail = (error as Error).message;
+      return refuse(detail, detail);
+    }
+    if (text === null) return null;
+    const parsed = parseTuningDocument(text);
+    if (!parsed.ok) return refuse(text, formatFaults(parsed.faults));
+    refused = null;
+    return parsed.value;
+  }
+
   return {
-    async read() {
-      let text: string | null;
-      try {
-        text = await readIfPresent(path, maximumBytes);
-      } catch (error) {
-        const detail = (error as Error).message;
-        return refuse(detail, detail);
-      }
-      if (text === null) return null;
-      const parsed = parseTuningDocument(text);
-      if (!parsed.ok) return refuse(text, formatFaults(parsed.faults));
-      refused = null;
-      return parsed.value;
-    },
+    read: async () => ({ document: await readDocument(), adopted: null, foreignOwner: null }),
     write: (_key, document) => replaceFile(path, formatTuningDocument(document)),
   };
 }

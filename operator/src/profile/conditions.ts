@@ -1,28 +1,18 @@
-/**
- * The conditions of a PerformanceProfile. Types and reasons are part of its interface: people and
- * other programs wait for them.
- */
-export const conditionTypes = [
-  /** Accepted, its target its own. Depends on no metrics and on no objective. */
-  "Ready",
-  /** The newest observation is trusted. */
-  "MetricsAvailable",
-  "ObjectivesMet",
-  /** A change is on its way: being taken up or being verified. */
-  "Progressing",
-  /** The loop cannot do all that it is asked for. */
-  "Constrained",
-  /** A person is needed. */
-  "Stalled",
-  /** The loop has been without metrics for long. */
-  "Degraded",
-  /** Something else writes what this profile writes. */
-  "Conflict",
-] as const;
-export type ConditionType = (typeof conditionTypes)[number];
+import type { ConditionType } from "@mestore/contract/profile-status";
 
+/**
+ * The reasons of the conditions of a PerformanceProfile. Types and reasons are part of its interface:
+ * people and other programs wait for them.
+ */
 export const conditionReasons = {
-  Ready: ["Accepted", "ProfileInvalid", "TargetClaimed"],
+  Ready: [
+    "Accepted",
+    "ProfileInvalid",
+    "TargetClaimed",
+    "TargetNotFound",
+    /** The platform refuses a read or a write; the message names verb and resource. */
+    "NotPermitted",
+  ],
   MetricsAvailable: [
     "NotObserved",
     "Observed",
@@ -34,9 +24,19 @@ export const conditionReasons = {
     "MetricsStale",
     "MetricsAmbiguous",
     "TooFewPodsReporting",
+    "MetricsSourceForbidden",
+    "MetricsCredentialsMissing",
   ],
   ObjectivesMet: ["NotObserved", "TooFewSamples", "AllMet", "Missed"],
-  Progressing: ["Settled", "AwaitingAdoption", "Verifying", "Paused", "Disabled"],
+  Progressing: [
+    "Settled",
+    "AwaitingAdoption",
+    "Verifying",
+    "Paused",
+    "Disabled",
+    /** The profile is being deleted, and what was found before it is being put back. */
+    "Restoring",
+  ],
   Constrained: ["Unconstrained", "TargetUnreachable", "KnobNotAvailable"],
   Stalled: [
     "Working",
@@ -47,7 +47,7 @@ export const conditionReasons = {
     "FreezeWindowInvalid",
   ],
   Degraded: ["Healthy", "MetricsLost"],
-  Conflict: ["NoConflict", "WrittenByAnother"],
+  Conflict: ["NoConflict", "WrittenByAnother", "ForeignOwner"],
 } as const satisfies Record<ConditionType, readonly string[]>;
 
 export type ConditionReason<T extends ConditionType = ConditionType> =

@@ -12,7 +12,16 @@ import { shareOf } from "./classes.ts";
 export interface ObjectivesInForce {
   readonly judged: readonly Objective[];
   /** Objectives in one's own PromQL: only a Prometheus can measure those. */
-  readonly queries: readonly { readonly name: string; readonly target: number }[];
+  readonly queries: readonly QueryObjective[];
+}
+
+/** A share of good events among all, both as PromQL that counts them over `{{ .window }}`. */
+export interface QueryObjective {
+  readonly name: string;
+  /** Least share, 0 to 1. */
+  readonly target: number;
+  readonly good: string;
+  readonly total: string;
 }
 
 /**
@@ -26,13 +35,20 @@ export function planObjectives(profile: PerformanceProfile): ObjectivesInForce {
   const own = profile.spec.objectives;
   if (own === undefined) return { judged: standardObjectives, queries: [] };
   const judged: Objective[] = [];
-  const queries: { name: string; target: number }[] = [];
+  const queries: QueryObjective[] = [];
   for (const objective of own) {
-    if (objective.type === "Ratio" && objective.ratio.good !== undefined)
-      queries.push({ name: objective.name, target: shareOf(objective.ratio.targetPercent) });
-    else judged.push(planObjective(objective));
+    const { good, total, targetPercent } = objective.type === "Ratio" ? objective.ratio : noQuery;
+    if (good === undefined || total === undefined) judged.push(planObjective(objective));
+    else queries.push({ name: objective.name, target: shareOf(targetPercent), good, total });
   }
   return { judged, queries };
+}
+
+const noQuery = { good: undefined, total: undefined, targetPercent: "" };
+
+/** The PromQL with its window filled in, as a whole number of seconds: `[{{ .window }}]` is `[300s]`. */
+export function fillWindow(promql: string, windowSeconds: number): string {
+  return promql.replaceAll(/\{\{\s*\.window\s*\}\}/g, `${Math.max(1, Math.round(windowSeconds))}s`);
 }
 
 function planObjective(objective: ProfileObjective): Objective {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseProfile, type PerformanceProfile } from "@mestore/contract/performance-profile";
+import { keptDecisions } from "@mestore/contract/profile-status";
 import { objectives as standardObjectives } from "@mestore/contract/sla";
 import fc from "fast-check";
 import { planClasses } from "./classes.ts";
@@ -13,7 +14,6 @@ import {
   emptyStatus,
   formatDecimal,
   isNews,
-  keptDecisions,
   parseStatus,
   type ProfileDecision,
 } from "./status.ts";
@@ -110,7 +110,7 @@ describe("objectives", () => {
       { name: "up", better: "above", unit: "ratio" },
     ]);
     expect(judged[1]?.target).toBeCloseTo(0.9995);
-    expect(queries).toEqual([{ name: "checkout", target: 0.995 }]);
+    expect(queries).toEqual([{ name: "checkout", target: 0.995, good: "g", total: "t" }]);
     expect(slowEdgeSeconds(judged)).toBe(0.75);
   });
 

@@ -1,89 +1,18 @@
 import { parseWith } from "@mestore/contract/fault";
-import { z } from "zod";
-import { type Condition, conditionTypes } from "./conditions.ts";
+import {
+  keptDecisions,
+  type ProfileDecision,
+  profileStatusSchema,
+} from "@mestore/contract/profile-status";
+import type { z } from "zod";
+import type { Condition } from "./conditions.ts";
 
-/**
- * The status of a PerformanceProfile, as the resource carries it and as the status file shows it.
- * No floats, as Kubernetes asks: figures are strings, with their unit where people read them.
- */
-
-const ttlSchema = z.strictObject({
-  /** Cache class. */
-  name: z.string(),
-  /** Decimal string. */
-  seconds: z.string(),
-});
-
-const decisionSchema = z.strictObject({
-  time: z.string(),
-  /** `ttl/product`. */
-  knob: z.string(),
-  from: z.string(),
-  to: z.string(),
-  reason: z.string(),
-  /** What became of it. */
-  verdict: z.enum([
-    "Recommended",
-    "Applied",
-    "Verified",
-    "Unverified",
-    "RolledBack",
-    "Withdrawn",
-    "Kept",
-  ]),
-  /** For people: what was seen and what followed. */
-  message: z.string(),
-});
-
-const statusSchema = z.strictObject({
-  observedGeneration: z.int().min(0),
-  conditions: z.array(
-    z.strictObject({
-      type: z.enum(conditionTypes),
-      status: z.enum(["True", "False", "Unknown"]),
-      reason: z.string(),
-      message: z.string(),
-      observedGeneration: z.int().min(0),
-      lastTransitionTime: z.string(),
-    }),
-  ),
-  objectives: z.array(
-    z.strictObject({
-      name: z.string(),
-      target: z.string(),
-      /** Absent while too little was seen. */
-      current: z.string().optional(),
-      met: z.enum(["True", "False", "Unknown"]),
-    }),
-  ),
-  /** In force as the service exports it; absent before the first observation. */
-  tuning: z.strictObject({ revision: z.int().min(0), ttlSeconds: z.array(ttlSchema) }).optional(),
-  /** What `mode: Auto` would write now. */
-  recommendation: z.strictObject({ ttlSeconds: z.array(ttlSchema), reason: z.string() }).optional(),
-  inFlight: z
-    .strictObject({
-      knob: z.string(),
-      revision: z.int().min(1),
-      from: z.array(ttlSchema),
-      to: z.array(ttlSchema),
-      since: z.string(),
-      /** Absent until the service has taken it up. */
-      verifyUntil: z.string().optional(),
-      /** Requests of the slices before the change that it is compared with. */
-      baselineRequests: z.int().min(0),
-    })
-    .optional(),
-  /** Newest first. */
-  decisions: z.array(decisionSchema),
-});
-
-export type ProfileDecision = z.infer<typeof decisionSchema>;
-export type ProfileStatus = Omit<z.infer<typeof statusSchema>, "conditions"> & {
+export type { ProfileDecision } from "@mestore/contract/profile-status";
+export type ProfileStatus = Omit<z.infer<typeof profileStatusSchema>, "conditions"> & {
   readonly conditions: readonly Condition[];
 };
 
-/** The most decisions that a status carries, and the most bytes of one as JSON. */
-export const keptDecisions = 10;
+/** The most bytes of one decision as JSON. */
 export const decisionBytes = 512;
 
 export const emptyStatus: ProfileStatus = {
@@ -95,7 +24,7 @@ export const emptyStatus: ProfileStatus = {
 
 /** A status as it was written. Null: it is none, and the loop begins with an empty one. */
 export function parseStatus(input: unknown): ProfileStatus | null {
-  const parsed = parseWith(statusSchema, input);
+  const parsed = parseWith(profileStatusSchema, input);
   return parsed.ok ? (parsed.value as ProfileStatus) : null;
 }
 
@@ -141,7 +70,9 @@ export function isNews(before: ProfileStatus, after: ProfileStatus): boolean {
       status.observedGeneration,
       status.conditions.map(({ type, status: state, reason }) => [type, state, reason]),
       status.objectives.map(({ name, target, met }) => [name, target, met]),
-      status.tuning,
+      status.tuning?.revision,
+      status.tuning?.ttlSeconds,
+      status.tuning?.pods === status.tuning?.podsCurrent,
       status.recommendation?.ttlSeconds,
       status.inFlight,
       status.decisions,

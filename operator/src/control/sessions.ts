@@ -1,0 +1,110 @@
+import type { Timing } from "@mestore/laws/timing";
+import type { Logger } from "@mestore/telemetry/logger";
+import { emptyStatus, type ProfileStatus } from "../profile/status.ts";
+import type { Clock } from "./clock.ts";
+import type { LoopMemory } from "./memory.ts";
+import type { StatusStore } from "./ports.ts";
+import { resumeMemory } from "./resume-change.ts";
+
+/** What the loop holds of one profile between its passes. */
+export interface Session {
+  readonly memory: LoopMemory;
+  /** As of the last pass, for the times of the conditions, the log and the events. */
+  readonly status: ProfileStatus;
+  readonly saved: Saved | null;
+  /** What the platform refused at the last pass that wanted to write. */
+  readonly refusal: string | null;
+  /** A deletion has been let go; nothing is left to do but to see the profile go. */
+  readonly released: boolean;
+}
+
+interface Saved {
+  readonly status: ProfileStatus;
+  readonly memory: LoopMemory;
+  readonly atSeconds: number;
+}
+
+export interface Sessions {
+  open(key: string): Promise<Session>;
+  set(key: string, session: Session): void;
+  /** Saves status and memory; the session as saved. */
+  save(key: string, session: Session): Promise<Session>;
+  /**
+   * Somebody else wrote: what is stored is read again at the next pass. Observations since the last
+   * saving are kept where the stored memory is still the one saved here.
+   */
+  discard(key: string): void;
+  /** False: it was not known. */
+  remove(key: string): Promise<boolean>;
+  /** A copy: the order is that of their opening. */
+  entries(): (readonly [string, Session])[];
+}
+
+export function createSessions(
+  store: StatusStore<ProfileStatus, LoopMemory>,
+  clock: Clock,
+  timing: Timing,
+  logger: Logger,
+): Sessions {
+  const sessions = new Map<string, Session>();
+  const discarded = new Map<string, Session>();
+
+  async function load(key: string): Promise<Session> {
+    const { status, memory } = await store.load(key);
+    const stored: Session = {
+      memory: memory ?? resumeMemory(status ?? emptyStatus, timing),
+      status: status ?? emptyStatus,
+      saved:
+        memory === null || status === null
+          ? null
+          : { status, memory, atSeconds: clock.nowSeconds() },
+      refusal: null,
+      released: false,
+    };
+    const mine = discarded.get(key);
+    discarded.delete(key);
+    const isMine = mine !== undefined && Bun.deepEquals(mine.saved?.memory, memory ?? undefined);
+    return isMine ? { ...stored, memory: mine.memory, refusal: mine.refusal } : stored;
+  }
+
+  return {
+    async open(key) {
+      const known = sessions.get(key);
+      if (known !== undefined) return known;
+      const session = await load(key);
+      sessions.set(key, session);
+      const { change } = session.memory;
+      if (change !== null)
+        logger.info(
+          { profile: key, revision: change.inFlight.revision, change: change.origin },
+          "resuming the change on its way",
+        );
+      return session;
+    },
+
+    set: (key, session) => {
+      sessions.set(key, session);
+    },
+
+    async save(key, session) {
+      const { status, memory } = session;
+      await store.save(key, status, memory);
+      return { ...session, saved: { status, memory, atSeconds: clock.nowSeconds() } };
+    },
+
+    discard(key) {
+      const session = sessions.get(key);
+      if (session !== undefined) discarded.set(key, session);
+      sessions.delete(key);
+    },
+
+    async remove(key) {
+      discarded.delete(key);
+      if (!sessions.delete(key)) return false;
+      await store.remove(key);
+      return true;
+    },
+
+    entries: () => [...sessions],
+  };
+}
