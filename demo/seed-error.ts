@@ -4,7 +4,9 @@ import { SQL } from "bun";
 export type SeedErrorCode =
   /** Size or seed out of range. */
   | "BAD_OPTIONS"
-  /** Not a PostgreSQL URL, or nobody answers there, or it refuses us. */
+  /** Not a PostgreSQL URL. */
+  | "BAD_ADDRESS"
+  /** Nobody answers there, or it refuses us. */
   | "UNREACHABLE"
   /** Tables of the catalogue are missing. */
   | "NO_SCHEMA"

@@ -22,9 +22,13 @@ async function openShop(): Promise<Shop> {
   const { postgresUrl: url } = await useStores();
   const sql = new SQL({ url, max: 2 });
   shops.push({ url, sql });
+  await migrate(sql);
+  return { url, sql };
+}
+
+async function migrate(sql: SQL): Promise<void> {
   for (const file of [...new Bun.Glob("*.sql").scanSync(migrationsFolder)].toSorted())
     await sql.unsafe(await Bun.file(`${migrationsFolder}/${file}`).text()).simple();
-  return { url, sql };
 }
 
 afterAll(async () => {
@@ -317,18 +321,29 @@ test("a role that does not own the tables seeds too", async () => {
 });
 
 describe("the program", () => {
-  const run = (...words: string[]): { code: number; out: string; err: string } => {
-    const child = Bun.spawnSync([process.execPath, `${import.meta.dir}/seed.ts`, ...words]);
-    return {
-      code: child.exitCode,
-      out: child.stdout.toString(),
-      err: child.stderr.toString(),
-    };
+  const start = (words: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+    Bun.spawn([process.execPath, `${import.meta.dir}/main.ts`, ...words], {
+      env: { ...process.env, ...environment },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+
+  const run = async (
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<{ code: number; out: string; err: string }> => {
+    const child = start(words, environment);
+    const [out, err, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    return { code, out, err };
   };
 
-  test("seeds, and the second time refuses in one line", async () => {
+  test("seeds, and the second time leaves everything as it is", async () => {
     const { url, sql } = await openShop();
-    const first = run("--postgres", url, "--products", "300", "--seed", "7");
+    const first = await run(["--postgres", url, "--products", "300", "--seed", "7"]);
     expect(first.out).toMatch(
       /^Seeded 300 products with [\d,]+ variants in [\d.]+ s \([\d,]+ products\/s\)\.\n$/,
     );
@@ -336,14 +351,48 @@ describe("the program", () => {
     expect(first.code).toBe(0);
     const [row]: { title: string }[] = await sql`SELECT title FROM products WHERE id = 1`;
     expect(row?.title).toBe(createCatalogue({ products: 300, seed: 7 }).product(1).title);
-    const second = run("--postgres", url, "--products", "300");
-    expect(second.code).toBe(1);
-    expect(second.err).toMatch(/^error: there is a catalogue already \(rows in [^\n]+\n$/);
+    const before = await countRows(sql);
+    const second = await run(["--postgres-env", "CATALOGUE", "--products", "20"], {
+      CATALOGUE: url,
+    });
+    expect(second).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^Done before: there is a catalogue already \(rows in [^\n]+\n$/),
+      err: "",
+    });
+    expect(await countRows(sql)).toEqual(before);
+  });
+
+  test("waits for the migrations, says so, and seeds as soon as they are there", async () => {
+    const { postgresUrl } = await useStores();
+    const child = start(["--postgres-env", "DATABASE_URL", "--products", "50"], {
+      DATABASE_URL: postgresUrl,
+    });
+    const reader = child.stderr.getReader();
+    const { value } = await reader.read();
+    expect(new TextDecoder().decode(value)).toMatch(
+      /^Waiting, \d+ s at most: the database has no table vendors/,
+    );
+    reader.releaseLock();
+    const sql = new SQL({ url: postgresUrl, max: 1 });
+    shops.push({ url: postgresUrl, sql });
+    await migrate(sql);
+    expect(await child.exited).toBe(0);
+    expect((await countRows(sql))["products"]).toBe(50);
+  });
+
+  test("the wait has an end", async () => {
+    const { postgresUrl } = await useStores();
+    const { code, err } = await run(["--postgres", postgresUrl, "--wait", "2"]);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^Waiting, 2 s at most: the database has no table [^\n]+\nerror: the database has no table [^\n]+\n$/,
+    );
   });
 
   test("without the schema it says how to migrate", async () => {
     const { postgresUrl } = await useStores();
-    const { code, err } = run("--postgres", postgresUrl);
+    const { code, err } = await run(["--postgres", postgresUrl]);
     expect(code).toBe(1);
     expect(err).toMatch(/^error: the database has no table vendors[^\n]+ migrate\n$/);
     expect(await refusalOf(isCatalogueEmpty(postgresUrl))).toBe("NO_SCHEMA");
@@ -356,19 +405,36 @@ describe("the program", () => {
       "postgres://ana:secreta@127.0.0.1:1/shop",
       /^error: cannot use PostgreSQL at 127.0.0.1:1\/shop: [^\n]+\n$/,
     ],
-  ])("a wrong address is one line and shows no password: %s", (url, message) => {
-    const { code, out, err } = run("--postgres", url);
+  ])("a wrong address is one line and shows no password: %s", async (url, message) => {
+    const { code, out, err } = await run(["--postgres", url]);
     expect(err).toMatch(message);
     expect(err).not.toContain("secreta");
     expect(out).toBe("");
     expect(code).toBe(1);
   });
 
-  test("wrong usage is exit code 2", () => {
-    expect(run().code).toBe(2);
-    expect(run("--postgres", "postgres://x", "--products", "many").code).toBe(2);
-    expect(run("--postgres", "postgres://x", "--products", "0").code).toBe(2);
-    expect(run("--help").out).toContain("Usage: bun demo/seed.ts [options]");
-    expect(run("--help").code).toBe(0);
+  test("a wrong address is not waited for", async () => {
+    const { code, err } = await run(["--postgres-env", "ADDRESS"], { ADDRESS: "nonsense" });
+    expect(err).toMatch(/^error: the address must look like [^\n]+\n$/);
+    expect(code).toBe(1);
+  });
+
+  test.each([
+    [[], /one of --postgres and --postgres-env is required/],
+    [["--postgres", "postgres://x", "--products", "many"], /whole number/],
+    [["--postgres", "postgres://x", "--products", "0"], /products must be a whole number from 1/],
+    [["--postgres", "postgres://x", "--postgres-env", "X"], /cannot be used with/],
+    [["--postgres-env", "NO_SUCH_VARIABLE"], /the environment has no NO_SUCH_VARIABLE/],
+    [["--postgres", "postgres://x", "--wait", "9999"], /at most 3600/],
+  ])("wrong usage is exit code 2: %j", async (words, message) => {
+    const { code, err } = await run(words);
+    expect(err).toMatch(message);
+    expect(code).toBe(2);
+  });
+
+  test("--help says what it does", async () => {
+    const { code, out } = await run(["--help"]);
+    expect(out).toContain("Usage: mestore-demo [options]");
+    expect(code).toBe(0);
   });
 });

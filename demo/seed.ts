@@ -85,7 +85,7 @@ function planCatalogue({ products, seed }: SeedOptions): Catalogue {
 
 async function withConnection<T>(postgresUrl: string, use: (sql: SQL) => Promise<T>): Promise<T> {
   if (!/^postgres(ql)?:$/.test(URL.parse(postgresUrl)?.protocol ?? ""))
-    throw new SeedError("UNREACHABLE", "the address must look like postgres://user@host:5432/name");
+    throw new SeedError("BAD_ADDRESS", "the address must look like postgres://user@host:5432/name");
   const sql = new SQL({
     url: postgresUrl,
     max: 1,
@@ -209,9 +209,4 @@ async function findFilledTables(sql: SQL | TransactionSQL): Promise<readonly str
     if (row?.filled === true) filled.push(table);
   }
   return filled;
-}
-
-if (import.meta.main) {
-  const { runSeedCommand } = await import("./seed-command.ts");
-  process.exitCode = await runSeedCommand(process.argv.slice(2));
 }

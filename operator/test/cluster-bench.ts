@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { profileApiVersion, profileKind } from "@mestore/contract/performance-profile";
 import { parseTuningDocument, type TuningDocument } from "@mestore/contract/tuning-document";
@@ -5,11 +7,7 @@ import { applyCrd } from "@mestore/tools/cluster/apply-crd";
 import type { TestCluster } from "@mestore/tools/cluster/test-cluster";
 import { findFreePort } from "@mestore/tools/stack/free-port";
 import { waitFor } from "@mestore/tools/stack/wait-for";
-import {
-  leasePermissions,
-  type Permission,
-  permissions,
-} from "../src/kube/permissions.ts";
+import { leasePermissions, type Permission, permissions } from "../src/kube/permissions.ts";
 import { parseStatus, type ProfileStatus } from "../src/profile/status.ts";
 import { createModelService, type ModelService } from "./model-service.ts";
 
@@ -33,7 +31,7 @@ export interface ClusterBench {
 }
 
 export interface StartOptions {
-  /** Default: the kubeconfig of the operator's service account. */
+  /** Instead of the operator's service account. */
   readonly kubeconfig?: string;
 }
 
@@ -90,26 +88,27 @@ export async function createClusterBench(options: ClusterBenchOptions): Promise<
         port,
         async fetch() {
           const page = await model.readPage();
-          return typeof page === "string" ? new Response(page) : new Response(null, { status: 500 });
+          return typeof page === "string"
+            ? new Response(page)
+            : new Response(null, { status: 500 });
         },
       }),
     );
   }
   await putDeployment(cluster, namespace, pods, port);
-  const kubeconfig = await grant(cluster, namespace, options.granted);
+  const account = await mountAccount(cluster, namespace, options.granted);
 
   const running = new Set<RunningOperator>();
   return {
     namespace,
     key: `${namespace}/storefront`,
     models,
-    start(args = [], { kubeconfig: other } = {}) {
-      const operator = startOperator([
-        ...["--source", "kubernetes", "--kubeconfig", other ?? kubeconfig],
-        ...["--namespace", namespace, "--lease-namespace", namespace, "--metrics-port", "0"],
-        ...leaseFlags,
-        ...args,
-      ]);
+    start(args = [], { kubeconfig } = {}) {
+      const access =
+        kubeconfig === undefined
+          ? ["--service-account-dir", account]
+          : ["--kubeconfig", kubeconfig, "--namespace", namespace, "--lease-namespace", namespace];
+      const operator = startOperator([...access, ...leaseFlags, ...args], cluster);
       running.add(operator);
       return operator;
     },
@@ -137,6 +136,7 @@ export async function createClusterBench(options: ClusterBenchOptions): Promise<
       for (const operator of running) operator.kill("SIGKILL");
       await Promise.all([...running].map(({ exited }) => exited));
       await Promise.all(servers.map((server) => server.stop(true)));
+      await rm(account, { recursive: true });
     },
   };
 }
@@ -192,8 +192,8 @@ async function putDeployment(
     });
 }
 
-/** A service account with exactly these rights. Gives its kubeconfig. */
-async function grant(
+/** A service account with exactly these rights, and the directory that a kubelet would mount of it. */
+export async function mountAccount(
   cluster: TestCluster,
   namespace: string,
   granted: readonly Permission[] = [
@@ -219,12 +219,24 @@ async function grant(
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
     subjects: [{ kind: "ServiceAccount", name, namespace }],
   });
-  return cluster.tokenKubeconfig(await cluster.serviceAccountToken(namespace, name));
+  const directory = await mkdtemp(join(tmpdir(), "serviceaccount-"));
+  await Bun.write(join(directory, "namespace"), namespace);
+  await Bun.write(join(directory, "ca.crt"), Bun.file(cluster.caFile));
+  const token = await cluster.serviceAccountToken(namespace, name);
+  await Bun.write(join(directory, "token"), token);
+  return directory;
 }
 
-function startOperator(args: readonly string[]): RunningOperator {
+/** `--source kubernetes` in a process of its own, as in a pod of the cluster; its log as objects. */
+export function startOperator(
+  args: readonly string[],
+  cluster: Pick<TestCluster, "server">,
+): RunningOperator {
   const main = join(import.meta.dir, "../src/main.ts");
-  const process_ = Bun.spawn([process.execPath, main, ...args], {
+  const { hostname, port } = new URL(cluster.server);
+  const command = [main, "--source", "kubernetes", "--metrics-port", "0", ...args];
+  const process_ = Bun.spawn([process.execPath, ...command], {
+    env: { ...process.env, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
     stdout: "pipe",
     stderr: "inherit",
   });

@@ -1,4 +1,5 @@
 import { cacheClassNames, cacheOutcomes } from "./cache-classes.ts";
+import { processMetrics } from "./process-metrics.ts";
 import { shadowTtlLabels } from "./shadow-curve.ts";
 
 /**
@@ -267,38 +268,7 @@ export const serviceMetrics = {
     help: "Tuning documents refused; the last good one stayed in force.",
     labels: {},
   },
-  collectedAt: {
-    name: "mestore_metrics_collected_timestamp_seconds",
-    kind: "gauge",
-    unit: "seconds",
-    help: "Unix time at which these figures were read, so that a stale copy can be told.",
-    labels: {},
-    fleet: "min",
-  },
-  processCpu: {
-    name: "process_cpu_seconds_total",
-    kind: "counter",
-    unit: "seconds",
-    help: "User and system CPU time.",
-    labels: {},
-    fleet: "mean",
-  },
-  processMemory: {
-    name: "process_resident_memory_bytes",
-    kind: "gauge",
-    unit: "bytes",
-    help: "Resident memory.",
-    labels: {},
-    fleet: "max",
-  },
-  processStart: {
-    name: "process_start_time_seconds",
-    kind: "gauge",
-    unit: "seconds",
-    help: "Unix time at which the process started.",
-    labels: {},
-    fleet: "max",
-  },
+  ...processMetrics,
   eventLoopLag: {
     name: "mestore_event_loop_lag_seconds",
     kind: "gauge",
@@ -399,8 +369,5 @@ export const operatorMetrics = {
     help: "1 while this process holds the lease and works, 0 while it stands by.",
     labels: {},
   },
-  collectedAt: serviceMetrics.collectedAt,
-  processCpu: serviceMetrics.processCpu,
-  processMemory: serviceMetrics.processMemory,
-  processStart: serviceMetrics.processStart,
+  ...processMetrics,
 } as const satisfies Record<string, MetricDefinition>;

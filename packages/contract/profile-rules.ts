@@ -34,6 +34,13 @@ export const profileRules: readonly ProfileRule[] = [
     holds: ({ prometheus, scrape }: ProfileSpec["metrics"]) =>
       prometheus === undefined || scrape === undefined,
   },
+  // The pattern of the field says what else it must be.
+  {
+    path: ["spec", "metrics", "prometheus", "url"],
+    message: "is no URL",
+    cel: "isURL(self)",
+    holds: (url: string) => URL.canParse(url),
+  },
   {
     path: ["spec", "metrics", "prometheus", "headers", "*"],
     field: "name",

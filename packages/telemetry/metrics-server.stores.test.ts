@@ -38,6 +38,19 @@ describe("metrics server", () => {
     expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
+  test("a probe answers as it is at this moment", async () => {
+    let ready = false;
+    const server = serveMetrics({
+      ...{ registry: createRegistry(), port: 0, hostname: "127.0.0.1" },
+      probes: { "/readyz": () => ready },
+    });
+    servers.push(server);
+    const probe = new URL("/readyz", server.url);
+    expect((await fetch(probe)).status).toBe(503);
+    ready = true;
+    expect((await fetch(probe)).status).toBe(200);
+  });
+
   test("a collection that throws is a 500 and a log line, and no end of the server", async () => {
     const registry = createRegistry();
     const lines: string[] = [];

@@ -4,11 +4,17 @@ import { type MetricsServer, serveMetrics } from "@mestore/telemetry/metrics-ser
 import { observeEventLoop, observeProcess } from "@mestore/telemetry/process-metrics";
 import { createRegistry } from "@mestore/telemetry/registry";
 import { createApp } from "./app.ts";
-import { createPageCache, createRedisStore } from "./cache/index.ts";
+import {
+  createFleetShadow,
+  createPageCache,
+  createRedisFleetLog,
+  createRedisStore,
+} from "./cache/index.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { createDatabase } from "./database/database.ts";
 import { applyMigrations, loadMigrations, loadSchemaVersion } from "./database/migrate.ts";
 import type { Migration } from "./database/migration.ts";
+import { findUnwell } from "./http/health-check.ts";
 import { formatApi } from "./http/openapi-routes.ts";
 import { createReadiness, isReady } from "./http/readiness.ts";
 import { createDrain } from "./http/drain.ts";
@@ -18,6 +24,9 @@ import { untuned, watchTuningFile } from "./tuning/index.ts";
 /** Exit codes: 0 after an orderly end, 1 when something failed, 2 for a wrong command or environment. */
 const failed = 1;
 const misused = 2;
+
+/** Without one the service runs. */
+const commands: readonly string[] = ["migrate", "health", "openapi"];
 
 /** Of the process's own cache layer; with it a loaded process stays under 300 MB. */
 const l1Bytes = 64 * 1024 * 1024;
@@ -39,11 +48,15 @@ await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<void> {
   const [command, ...rest] = words;
-  if (rest.length > 0 || (command !== undefined && !["migrate", "openapi"].includes(command)))
-    return fail(misused, "usage: main.ts [migrate|openapi]");
+  if (rest.length > 0 || (command !== undefined && !commands.includes(command)))
+    return fail(misused, `usage: mestore-service [${commands.join("|")}]`);
   if (command === "openapi") return printApi();
   const parsed = parseConfig(process.env);
   if (!parsed.ok) return fail(misused, `the environment is wrong: ${formatFaults(parsed.faults)}`);
+  if (command === "health") {
+    const unwell = await findUnwell(parsed.value);
+    return unwell === null ? undefined : fail(failed, unwell);
+  }
   const logger = createLogger({ name: "mestore-service", level: parsed.value.logLevel });
   try {
     const migrations = await loadMigrations();
@@ -109,9 +122,16 @@ async function serve(
   observeProcess(registry, now);
   const eventLoop = observeEventLoop(registry, monotonicMs);
   const database = createDatabase({ url: databaseUrl, registry, logger, monotonicMs });
-  const store =
-    redisUrl === null ? null : createRedisStore({ url: redisUrl, logger, monotonic: monotonicMs });
-  const cache = createPageCache({ store, registry, logger, l1Bytes, monotonic: monotonicMs });
+  const redis = redisUrl === null ? null : { url: redisUrl, logger, monotonic: monotonicMs };
+  const store = redis === null ? null : createRedisStore(redis);
+  const cache = createPageCache({
+    store,
+    fleet: redis === null ? null : createFleetShadow({ ...redis, log: createRedisFleetLog(redis) }),
+    registry,
+    logger,
+    l1Bytes,
+    monotonic: monotonicMs,
+  });
   const tuning =
     tuningFile === null
       ? null

@@ -40,7 +40,7 @@ describe("a start that cannot be", () => {
   test("with an unknown command: how it is used", async () => {
     const { code, stderr } = await runService({}, ["serve"]);
     expect(code).toBe(2);
-    expect(stderr).toBe("mestore-service: usage: main.ts [migrate|openapi]\n");
+    expect(stderr).toBe("mestore-service: usage: mestore-service [migrate|health|openapi]\n");
   });
 
   test("with openapi: prints the description, asking for no environment and no store", async () => {

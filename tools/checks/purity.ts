@@ -31,7 +31,15 @@ export const pureFiles: Readonly<Record<string, readonly string[]>> = {
     "step",
   ],
   "operator/src/file": ["profile-text"],
-  "operator/src/metrics-source": ["exposition", "history", "law-metrics"],
+  "operator/src/metrics-source": [
+    "exposition",
+    "fleet-fold",
+    "fleet-query",
+    "growth-table",
+    "history",
+    "law-metrics",
+    "page-figures",
+  ],
   "service/src/cache": [
     "breaker",
     "byte-cursor",

@@ -1,17 +1,11 @@
 import { type MetricWindow, type Samples, type Series, seriesKey } from "@mestore/contract/samples";
-
-/** One series of one scrape, its labels already reduced to those of the contract. */
-export interface ReadSeries {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-  readonly counter: boolean;
-}
+import type { FleetSeries } from "./fleet-fold.ts";
+import { createGrowthTable } from "./growth-table.ts";
 
 export interface SampleHistory {
-  /** `restarted`: the process behind the figures is another one, so every counter began anew. */
-  record(atSeconds: number, series: readonly ReadSeries[], restarted: boolean): void;
-  /** The readings that span `seconds` up to the newest. Null before the first reading. */
+  /** Adds a reading: what counters grew by since the one before, and gauges as they are now. */
+  record(atSeconds: number, series: readonly FleetSeries[]): void;
+  /** What the readings that span `seconds` up to the newest come to. Null before the first. */
   window(seconds: number): MetricWindow | null;
   /** Readings kept. */
   size(): number;
@@ -19,105 +13,101 @@ export interface SampleHistory {
 
 /**
  * Readings older than `fineSeconds` are kept only this share of their age apart, so that a window
- * grown to hours is at most 3 % shorter than asked and a day of history is a few hundred readings.
+ * grown to hours is at most 4 % shorter than asked and twelve hours at 15 s are some 200 readings.
  */
-const coarseShare = 1 / 32;
+const coarseShare = 1 / 24;
 
+/** A label that has lost its bound makes ever new counters: then the history begins anew. */
+const mostCounters = 20_000;
+
+/** A reading, and the row of what counters grew by up to it since the one that is kept before. */
 interface Entry {
   readonly atSeconds: number;
-  /** By index of the series; NaN where the series was not there. */
-  readonly values: Float64Array;
-  samples?: Samples;
+  readonly row: number;
 }
 
-interface KnownSeries {
+interface Counter {
   readonly name: string;
   readonly key: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly counter: boolean;
-  /** Sum of what was lost to resets. */
-  offset: number;
-  last: number;
 }
 
 /**
- * Readings of one process over time, counters free of resets. `toleranceSeconds`: a reading this
- * much older than asked still begins the window, because two scrapes are never exactly an interval
- * apart.
+ * Readings of one target over time. `toleranceSeconds`: a reading this much older than asked still
+ * begins the window, because two scrapes are never exactly an interval apart.
  */
 export function createSampleHistory(options: {
   readonly fineSeconds: number;
   readonly longestSeconds: number;
   readonly toleranceSeconds: number;
 }): SampleHistory {
-  const known: KnownSeries[] = [];
-  const byKey = new Map<string, number>();
+  let table = createGrowthTable();
+  let counters: Counter[] = [];
+  const indexById = new Map<string, number>();
   let entries: Entry[] = [];
+  let gauges: readonly FleetSeries[] = [];
 
-  function indexOf(series: ReadSeries): number {
-    const key = seriesKey(series.labels);
-    const id = `${series.name}{${key}}`;
-    const found = byKey.get(id);
+  function indexOf({ id, name, labels }: FleetSeries): number {
+    const found = indexById.get(id);
     if (found !== undefined) return found;
-    const { name, labels, counter } = series;
-    byKey.set(id, known.length);
-    return known.push({ name, key, labels, counter, offset: 0, last: 0 }) - 1;
+    indexById.set(id, counters.length);
+    return counters.push({ name, key: seriesKey(labels), labels }) - 1;
   }
 
   function thin(nowSeconds: number): void {
     const kept: Entry[] = [];
     entries.forEach((entry, index) => {
       const age = nowSeconds - entry.atSeconds;
-      if (age > options.longestSeconds + options.toleranceSeconds) return;
       const younger = entries[index + 1];
       const older = kept.at(-1);
-      // An entry may go when its neighbours are close enough to stand in for it.
-      const spare =
+      const isPast = age > options.longestSeconds + options.toleranceSeconds;
+      // A reading may go when its neighbours are close enough to stand in for it.
+      const isSpare =
         age > options.fineSeconds &&
         older !== undefined &&
         younger !== undefined &&
         younger.atSeconds - older.atSeconds <= age * coarseShare;
-      if (!spare) kept.push(entry);
+      if (!isPast && !isSpare) {
+        kept.push(entry);
+        return;
+      }
+      if (isSpare) table.addRow(younger.row, entry.row);
+      table.releaseRow(entry.row);
     });
     entries = kept;
   }
 
-  function samplesOf(entry: Entry): Samples {
-    if (entry.samples !== undefined) return entry.samples;
+  function samplesSince(first: Entry): Samples {
+    const totals = new Float64Array(counters.length);
+    for (const { row } of entries.slice(entries.indexOf(first) + 1)) table.addTo(totals, row);
     const samples = new Map<string, Map<string, Series>>();
-    known.forEach(({ name, key, labels }, index) => {
-      const value = entry.values[index];
-      if (value === undefined || Number.isNaN(value)) return;
-      let series = samples.get(name);
-      if (series === undefined) samples.set(name, (series = new Map()));
-      series.set(key, { labels, value });
-    });
+    const add = (name: string, key: string, series: Series) => {
+      let byKey = samples.get(name);
+      if (byKey === undefined) samples.set(name, (byKey = new Map()));
+      byKey.set(key, series);
+    };
+    // A counter that was ever there has grown by nothing rather than being absent.
+    counters.forEach(({ name, key, labels }, index) =>
+      add(name, key, { labels, value: totals[index] ?? 0 }),
+    );
+    for (const { name, labels, value } of gauges) add(name, seriesKey(labels), { labels, value });
     return samples;
   }
 
+  function beginAnew(): void {
+    table = createGrowthTable();
+    counters = [];
+    indexById.clear();
+    entries = [];
+  }
+
   return {
-    record(atSeconds, series, restarted) {
-      const present = new Map(series.map((one) => [indexOf(one), one.value]));
-      const values = new Float64Array(known.length).fill(Number.NaN);
-      known.forEach((one, index) => {
-        const value = present.get(index);
-        if (!one.counter) {
-          if (value !== undefined) values[index] = value;
-          return;
-        }
-        if (restarted || (value !== undefined && value < one.last)) {
-          one.offset += one.last;
-          one.last = 0;
-        }
-        one.last = value ?? one.last;
-        // A counter that a restart took away keeps what it had counted.
-        values[index] = one.offset + one.last;
-      });
-      const newest = entries.at(-1);
-      if (newest !== undefined) delete newest.samples;
-      const entry: Entry = { atSeconds, values };
-      entry.samples = samplesOf(entry);
-      entries.push(entry);
+    record(atSeconds, series) {
+      if (counters.length > mostCounters) beginAnew();
+      const row = table.takeRow();
+      for (const one of series) if (one.counter) table.set(row, indexOf(one), one.value);
+      gauges = series.filter(({ counter }) => !counter);
+      entries.push({ atSeconds, row });
       thin(atSeconds);
     },
 
@@ -125,12 +115,13 @@ export function createSampleHistory(options: {
       const newest = entries.at(-1);
       if (newest === undefined) return null;
       const from = newest.atSeconds - seconds - options.toleranceSeconds;
-      const first = entries.find((entry) => entry.atSeconds >= from) ?? newest;
+      const first = entries.find(({ atSeconds }) => atSeconds >= from) ?? newest;
       return {
         fromSeconds: first.atSeconds,
         toSeconds: newest.atSeconds,
-        first: samplesOf(first),
-        last: samplesOf(newest),
+        // Counters that the first reading lacks began at zero: what follows is what they grew by.
+        first: new Map(),
+        last: samplesSince(first),
       };
     },
 

@@ -1,3 +1,6 @@
+import { expect, test } from "bun:test";
+import { serviceMetrics } from "@mestore/contract/metrics";
+import { increase } from "@mestore/contract/samples";
 import { formatFaultyPage, formatPage, processSeries } from "../../test/exposition-text.ts";
 import { createManualClock } from "../control/clock.ts";
 import {
@@ -22,6 +25,8 @@ function createBench(): MetricsSourceBench {
   return {
     source,
     intervalSeconds,
+    leastIntervals: 1,
+    slack: 0,
     publish(series) {
       page = () => formatPage([...series, ...processSeries(clock.nowSeconds(), startSeconds)]);
     },
@@ -38,3 +43,26 @@ function createBench(): MetricsSourceBench {
 }
 
 describeMetricsSource("page source", createBench);
+
+test("what was counted while readings were rejected comes with the next page", async () => {
+  const bench = createBench();
+  const lookups = (value: number) => [
+    {
+      name: serviceMetrics.cacheLookups.name,
+      labels: { class: "product", outcome: "hit" },
+      value,
+    },
+  ];
+  bench.publish(lookups(10));
+  await bench.source.window(3600);
+  bench.fail("notANumber");
+  await bench.advance(bench.intervalSeconds);
+  await bench.source.window(3600);
+  bench.publish(lookups(30));
+  await bench.advance(bench.intervalSeconds);
+  const reading = await bench.source.window(3600);
+  if (!reading.ok) throw new Error(reading.detail);
+  expect(increase(reading.window, [{ metric: serviceMetrics.cacheLookups.name }])).toBe(20);
+  // Outside Kubernetes no pods are known.
+  expect(reading.pods).toEqual([]);
+});

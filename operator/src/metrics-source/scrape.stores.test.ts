@@ -1,7 +1,14 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { serviceMetrics } from "@mestore/contract/metrics";
+import { increase, latestSeries } from "@mestore/contract/samples";
 import { formatFaultyPage, formatPage, processSeries } from "../../test/exposition-text.ts";
 import { createManualClock } from "../control/clock.ts";
-import { describeMetricsSource, type MetricsSourceBench } from "./metrics-source.contract.ts";
+import type { Reading } from "../control/ports.ts";
+import {
+  describeMetricsSource,
+  type MetricsSourceBench,
+  type PublishedSeries,
+} from "./metrics-source.contract.ts";
 import { createScrapeSource } from "./scrape.ts";
 
 const timeoutMs = 150;
@@ -41,12 +48,17 @@ function createBench(): MetricsSourceBench {
     now: clock.nowSeconds,
     timeoutMs,
   };
-  const reached = createScrapeSource({ ...options, url: server.url });
-  const unreached = createScrapeSource({ ...options, url: goneUrl });
+  const reached = createScrapeSource({
+    ...options,
+    pages: () => [{ name: null, url: server.url }],
+  });
+  const unreached = createScrapeSource({ ...options, pages: () => [{ name: null, url: goneUrl }] });
   let isGone = false;
   return {
     source: { window: (seconds) => (isGone ? unreached : reached).window(seconds) },
     intervalSeconds,
+    leastIntervals: 1,
+    slack: 0,
     publish(series) {
       isGone = false;
       server.answerWith(
@@ -87,7 +99,7 @@ test("a page larger than allowed is refused without being read to its end", asyn
       ),
   );
   const source = createScrapeSource({
-    url: server.url,
+    pages: () => [{ name: null, url: server.url }],
     scrapeSeconds: 15,
     longestWindowSeconds: 3600,
     now: () => 0,
@@ -112,7 +124,7 @@ test("a body that stops half-way is a time-out", async () => {
       ),
   );
   const source = createScrapeSource({
-    url: server.url,
+    pages: () => [{ name: null, url: server.url }],
     scrapeSeconds: 15,
     longestWindowSeconds: 3600,
     now: () => 0,
@@ -120,4 +132,146 @@ test("a body that stops half-way is a time-out", async () => {
   });
   expect(await source.window(60)).toMatchObject({ ok: false, reason: "MetricsTimeout" });
   await server.close();
+});
+
+describe("of several pods", () => {
+  const hits = (value: number): PublishedSeries => ({
+    name: serviceMetrics.cacheLookups.name,
+    labels: { class: "product", outcome: "hit" },
+    value,
+  });
+  const ttl = (value: number): PublishedSeries => ({
+    name: serviceMetrics.cacheTtl.name,
+    labels: { class: "product" },
+    value,
+  });
+  const revision = (value: number): PublishedSeries => ({
+    name: serviceMetrics.tuningRevision.name,
+    labels: {},
+    value,
+  });
+
+  interface Pod {
+    readonly server: ReturnType<typeof serve>;
+    readonly startSeconds: number;
+  }
+
+  /** Pods by name, each with its own server; the source looks at whoever is there. */
+  function createFleet() {
+    const clock = createManualClock(1_800_000_000);
+    const pods = new Map<string, Pod>();
+    const source = createScrapeSource({
+      pages: () => [...pods].map(([name, { server }]) => ({ name, url: server.url })),
+      scrapeSeconds: 15,
+      longestWindowSeconds: 12 * 3600,
+      now: clock.nowSeconds,
+      timeoutMs,
+    });
+    return {
+      pods,
+      publish(name: string, series: readonly PublishedSeries[]) {
+        const pod = pods.get(name) ?? { server: serve(), startSeconds: clock.nowSeconds() };
+        pods.set(name, pod);
+        pod.server.answerWith(
+          () =>
+            new Response(
+              formatPage([...series, ...processSeries(clock.nowSeconds(), pod.startSeconds)]),
+            ),
+        );
+      },
+      async read(seconds = 3600) {
+        clock.advance(15);
+        return source.window(seconds);
+      },
+      close: () => Promise.all([...pods.values()].map(({ server }) => server.close())),
+    };
+  }
+
+  const grownIn = (reading: Reading) => {
+    if (!reading.ok) throw new Error(`${reading.reason}: ${reading.detail}`);
+    return increase(reading.window, [{ metric: serviceMetrics.cacheLookups.name }]);
+  };
+
+  test("increases add up, gauges are folded, each pod tells its revision", async () => {
+    const fleet = createFleet();
+    for (const name of ["a", "b", "c"]) fleet.publish(name, [hits(1000), ttl(60), revision(1)]);
+    await fleet.read();
+    fleet.publish("a", [hits(1010), ttl(60), revision(1)]);
+    fleet.publish("b", [hits(1020), ttl(120), revision(2)]);
+    fleet.publish("c", [hits(1003), ttl(120), revision(2)]);
+    const reading = await fleet.read();
+    expect(grownIn(reading)).toBe(33);
+    if (!reading.ok) throw new Error(reading.detail);
+    const [inForce] = latestSeries(reading.window, { metric: serviceMetrics.cacheTtl.name });
+    expect(inForce?.value).toBe(120);
+    expect(reading.pods.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: "a", revision: 1 },
+      { name: "b", revision: 2 },
+      { name: "c", revision: 2 },
+    ]);
+    await fleet.close();
+  });
+
+  test("a pod that goes takes nothing with it, a pod that comes brings what it counted", async () => {
+    const fleet = createFleet();
+    for (const name of ["a", "b"]) fleet.publish(name, [hits(1000)]);
+    await fleet.read();
+    fleet.publish("a", [hits(1010)]);
+    fleet.publish("b", [hits(1010)]);
+    await fleet.read();
+    await fleet.pods.get("b")?.server.close();
+    fleet.pods.delete("b");
+    fleet.publish("a", [hits(1020)]);
+    fleet.publish("c", [hits(7)]);
+    expect(grownIn(await fleet.read())).toBe(37);
+    await fleet.close();
+  });
+
+  test("fewer than 80 % of them reporting are too few; their own reason where none does", async () => {
+    const fleet = createFleet();
+    const names = ["a", "b", "c", "d", "e"];
+    for (const name of names) fleet.publish(name, [hits(1000)]);
+    await fleet.read();
+    fleet.pods.get("a")?.server.answerWith(() => new Response("no", { status: 503 }));
+    expect(await fleet.read()).toMatchObject({ ok: true });
+    fleet.pods.get("b")?.server.hang();
+    const reading = await fleet.read();
+    expect(reading).toMatchObject({ ok: false, reason: "TooFewPodsReporting" });
+    expect(!reading.ok && reading.detail).toMatch(
+      /^3 of 5 pods report, at least 80 % must; .*MetricsUnreachable.*MetricsTimeout/,
+    );
+    for (const name of names)
+      fleet.pods.get(name)?.server.answerWith(() => new Response("no", { status: 503 }));
+    expect(await fleet.read()).toMatchObject({ reason: "MetricsUnreachable" });
+    for (const name of names) fleet.publish(name, [hits(1010)]);
+    expect(grownIn(await fleet.read())).toBe(50);
+    for (const { server } of fleet.pods.values()) await server.close();
+    fleet.pods.clear();
+    expect(await fleet.read()).toMatchObject({
+      reason: "TooFewPodsReporting",
+      detail: "no pod is ready to be read",
+    });
+  });
+
+  test("of a large fleet no more than sixteen pages are on their way at a time", async () => {
+    const fleet = createFleet();
+    let open = 0;
+    let most = 0;
+    const gate = Promise.withResolvers<undefined>();
+    for (let index = 0; index < 40; index += 1) {
+      const server = serve();
+      fleet.pods.set(`pod-${index}`, { server, startSeconds: 0 });
+      server.answerWith(async () => {
+        open += 1;
+        most = Math.max(most, open);
+        if (open === 16) gate.resolve(undefined);
+        await gate.promise;
+        open -= 1;
+        return new Response(formatPage([hits(1)]));
+      });
+    }
+    expect(await fleet.read()).toMatchObject({ ok: true });
+    expect(most).toBe(16);
+    await fleet.close();
+  });
 });

@@ -1,27 +1,49 @@
 import type { MetricsSource } from "../control/ports.ts";
-import {
-  createPageSource,
-  type PageSourceOptions,
-  type Rejected,
-  rejected,
-} from "./page-source.ts";
+import { createFleetSource, type FleetSourceOptions, type ProcessPage } from "./fleet-source.ts";
+import { rejected } from "./page-figures.ts";
+import { readBody } from "./read-body.ts";
 
-export interface ScrapeOptions extends Omit<PageSourceOptions, "readPage"> {
+/** Where one process of the target exports its figures. */
+export interface PodPage {
+  /** Name of the pod; null: a process that is no pod, which is the only one of its target. */
+  readonly name: string | null;
   /** Address of the exposition, `http://host:port/metrics`. */
   readonly url: string;
-  /** Default 5 s, for headers and body together. */
+}
+
+export interface ScrapeOptions extends Omit<FleetSourceOptions, "readPages"> {
+  /** Of every pod that should report at this moment. */
+  readonly pages: () => readonly PodPage[];
+  /** Default 5 s, for headers and body of one page together. */
   readonly timeoutMs?: number;
-  /** Default 8 MiB; a page of the service has some 200 KB. */
+  /** Default 8 MiB a page; one of the service has some 200 KB. */
   readonly maximumBytes?: number;
 }
 
-/** A MetricsSource that reads one process's `/metrics` itself, over HTTP. */
+/** Pages of one target that are on their way at a time. */
+const pagesAtOnce = 16;
+
+/** A MetricsSource that reads `/metrics` of all pods of a target itself, over HTTP. */
 export function createScrapeSource(options: ScrapeOptions): MetricsSource {
-  return createPageSource({ ...options, readPage: () => fetchPage(options) });
+  return createFleetSource({ ...options, readPages: () => readPages(options) });
 }
 
-async function fetchPage(options: ScrapeOptions): Promise<string | Rejected> {
-  const { url, timeoutMs = 5000, maximumBytes = 8 * 1024 * 1024 } = options;
+async function readPages(options: ScrapeOptions): Promise<readonly ProcessPage[]> {
+  const waiting = [...options.pages()];
+  const pages: ProcessPage[] = [];
+  async function work(): Promise<void> {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { name, url } = next;
+      const page = await fetchPage(url, options);
+      pages.push({ name: name ?? url, isPod: name !== null, page });
+    }
+  }
+  await Promise.all(Array.from({ length: pagesAtOnce }, work));
+  return pages;
+}
+
+async function fetchPage(url: string, options: ScrapeOptions): Promise<ProcessPage["page"]> {
+  const { timeoutMs = 5000, maximumBytes = 8 * 1024 * 1024 } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, {
@@ -40,17 +62,4 @@ async function fetchPage(options: ScrapeOptions): Promise<string | Rejected> {
       return rejected("MetricsTimeout", `${url} took longer than ${timeoutMs} ms`);
     return rejected("MetricsUnreachable", `${url}: ${(error as Error).message}`);
   }
-}
-
-/** Null: larger than allowed; the rest is not read. */
-async function readBody(response: Response, maximumBytes: number): Promise<string | null> {
-  const decoder = new TextDecoder();
-  let bytes = 0;
-  let text = "";
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > maximumBytes) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -49,6 +49,7 @@ export function createClassFigures(registry: Registry, cacheClass: CacheClass): 
   const shadowLookups = registry.cell(serviceMetrics.shadowLookups, own);
   const shadowSampled = registry.cell(serviceMetrics.shadowSampled, own);
   const shadowObserved = registry.cell(serviceMetrics.shadowObserved, own);
+  const shadowFleet = registry.cell(serviceMetrics.shadowFleet, own);
 
   return {
     lookups: Object.fromEntries(
@@ -77,6 +78,7 @@ export function createClassFigures(registry: Registry, cacheClass: CacheClass): 
       shadowLookups.set(totals.lookups);
       shadowSampled.set(totals.sampled);
       shadowObserved.set(shadow.observedSeconds(nowSeconds));
+      shadowFleet.set(shadow.scope() === "fleet" ? 1 : 0);
     },
   };
 }

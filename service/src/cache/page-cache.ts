@@ -4,6 +4,7 @@ import {
   cacheClassNames,
   type CacheOutcome,
 } from "@mestore/contract/cache-classes";
+import { serviceMetrics } from "@mestore/contract/metrics";
 import type { Logger } from "@mestore/telemetry/logger";
 import type { Registry } from "@mestore/telemetry/registry";
 import type { LoadedPage, PageAnswer, PageCache } from "./cache.ts";
@@ -23,6 +24,7 @@ import {
   standsInForMs,
 } from "./policy.ts";
 import { createShadow } from "./shadow.ts";
+import type { FleetShadow } from "./fleet-shadow.ts";
 import type { SharedLayer } from "./shared-layer.ts";
 import type { CacheStore } from "./store.ts";
 import { watchStoreFigures } from "./store-figures.ts";
@@ -30,6 +32,8 @@ import { watchStoreFigures } from "./store-figures.ts";
 export interface PageCacheOptions {
   /** The shared layer; null: the process's own is all there is. The cache closes it. */
   readonly store: CacheStore | null;
+  /** The shadow sample of all processes on that layer. Null: of this one alone. The cache closes it. */
+  readonly fleet?: FleetShadow | null;
   readonly registry: Registry;
   readonly logger: Logger;
   /** Monotonic clock in ms. */
@@ -70,7 +74,7 @@ type State = ClassState<Found>;
 
 /** The cache of pages: see `PageCache`. TTLs start at those of the classes. */
 export function createPageCache(options: PageCacheOptions): PageCache {
-  const { store, registry, logger, monotonic, l1Bytes } = options;
+  const { store, registry, logger, monotonic, l1Bytes, fleet = null } = options;
   const { keyPrefix = "mestore", random = Math.random } = options;
   const { loadTimeoutMs = 5000, failureBackOffMs = 250 } = options;
   const l1 = createL1(l1Bytes);
@@ -90,7 +94,9 @@ export function createPageCache(options: PageCacheOptions): PageCache {
     ]),
   ) as Readonly<Record<CacheClass, State>>;
 
+  const processes = registry.cell(serviceMetrics.shadowProcesses, {});
   registry.beforeCollect(() => {
+    processes.set(fleet?.processes() ?? 1);
     const nowSeconds = monotonic() / 1000;
     for (const name of cacheClassNames) {
       const { layer, shadow, figures, ttlSeconds } = states[name];
@@ -124,7 +130,7 @@ export function createPageCache(options: PageCacheOptions): PageCache {
     // The curve is compared with the hit rate, so it looks at what that looks at: remembered
     // negatives are not in it, and one that had to be loaded is a miss whatever the TTL.
     if (outcome !== "negative") {
-      const shadow = (state.shadow ??= createShadow(nowMs / 1000));
+      const shadow = (state.shadow ??= fleet?.of(state.name) ?? createShadow(nowMs / 1000));
       if (entry.negative) shadow.missAtEveryTtl();
       else shadow.reference(entry.keyHash, entry.bytes, nowMs / 1000);
     }
@@ -281,6 +287,7 @@ export function createPageCache(options: PageCacheOptions): PageCache {
       }),
     async close() {
       storeFigures?.close();
+      await fleet?.close();
       await store?.close();
     },
   };

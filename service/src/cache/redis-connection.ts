@@ -26,12 +26,11 @@ export interface ConnectionOptions {
   /** `redis://` or `rediss://`, with a logical database as path. */
   readonly url: string;
   readonly deadlineMs: number;
+  /** TCP, TLS, HELLO and AUTH together. Default 1 s: a hung server accepts a connection and says nothing. */
+  readonly openDeadlineMs?: number;
   /** Monotonic clock in ms. */
   readonly monotonic: () => number;
 }
-
-/** TCP, TLS, HELLO and AUTH together; a hung server accepts the connection and says nothing. */
-const openDeadlineMs = 1000;
 
 /**
  * After the deadline, time for one more look at the socket: when it was the event loop that was held
@@ -47,6 +46,7 @@ const disconnectTimeoutMs = 100;
 export async function openConnection(
   options: ConnectionOptions,
 ): Promise<RedisConnection | string> {
+  const { openDeadlineMs = 1000 } = options;
   const client = new Redis(options.url, {
     lazyConnect: true,
     enableAutoPipelining: true,

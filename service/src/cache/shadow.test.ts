@@ -1,55 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { readShadowCurve, shadowTtlsSeconds } from "@mestore/contract/shadow-curve";
-import { createShadow, decideValidSeconds, type Shadow } from "./shadow.ts";
-import { ShadowSample, type ShadowTotals } from "./shadow-sample.ts";
+import { decideValidSeconds } from "./sample-pair.ts";
+import { createShadow, type Shadow } from "./shadow.ts";
+import { createShadowTotals, ShadowSample, type ShadowTotals } from "./shadow-sample.ts";
+import { createRandom, createZipfTraffic, hashOf, type Reference } from "./zipf-traffic.fixture.ts";
 
-/** Deterministic, uniform in [0, 1): Mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const hashOf = (key: number | string): number => Bun.hash.xxHash32(`/api/v1/products/${key}`);
-
-interface Reference {
-  readonly key: number;
-  readonly seconds: number;
-}
-
-/** Poisson arrivals at `rate` a second on keys of Zipf's law. */
-function* createZipfTraffic(keys: number, exponent: number, rate: number, references: number) {
-  const random = createRandom(7);
-  const cumulative = new Float64Array(keys);
-  let total = 0;
-  for (let key = 0; key < keys; key++) cumulative[key] = total += (key + 1) ** -exponent;
-  let seconds = 0;
-  for (let i = 0; i < references; i++) {
-    seconds -= Math.log(1 - random()) / rate;
-    const drawn = random() * total;
-    let low = 0;
-    for (let high = keys - 1; low < high;) {
-      const middle = (low + high) >> 1;
-      if ((cumulative[middle] ?? 0) < drawn) low = middle + 1;
-      else high = middle;
-    }
-    yield { key: low, seconds } satisfies Reference;
-  }
-}
-
-function newTotals(): ShadowTotals {
-  const columns = shadowTtlsSeconds.length;
-  return {
-    lookups: 0,
-    sampled: 0,
-    misses: new Float64Array(columns),
-    stale: new Float64Array(columns),
-  };
-}
+const newTotals = () => createShadowTotals(shadowTtlsSeconds.length);
 
 /** Caches of fixed expiry, one for each TTL, over all keys. */
 function createExactCaches() {
@@ -186,12 +142,7 @@ describe("sample of fixed size", () => {
     expect(sample.keys).toBe(64);
     expect(sample.rate).toBe((sorted[64] ?? 0) / 2 ** 32);
 
-    const totals = {
-      lookups: 0,
-      sampled: 0,
-      misses: new Float64Array(2),
-      stale: new Float64Array(2),
-    };
+    const totals = createShadowTotals(2);
     for (const hash of sorted.slice(0, 64)) sample.reference(hash, 0, 0.5, totals);
     expect(totals).toMatchObject({ sampled: 64, misses: new Float64Array(2) });
     for (const hash of sorted.slice(64)) sample.reference(hash, 0, 0.5, totals);
@@ -207,12 +158,7 @@ describe("sample of fixed size", () => {
 
   test("a key that leaves and could come back is refused; one that takes its place starts afresh", () => {
     const sample = new ShadowSample(0, 2, ttls);
-    const totals = {
-      lookups: 0,
-      sampled: 0,
-      misses: new Float64Array(2),
-      stale: new Float64Array(2),
-    };
+    const totals = createShadowTotals(2);
     for (const hash of [100, 2 ** 31]) sample.reference(hash, 0, 0, totals);
     sample.noteChange(2 ** 31, 0.2);
     sample.reference(50, 0, 0.5, totals);
@@ -223,6 +169,51 @@ describe("sample of fixed size", () => {
     expect(totals.sampled).toBe(4);
     expect([...totals.misses]).toEqual([4, 4]);
     expect([...totals.stale]).toEqual([0, 0]);
+  });
+});
+
+describe("a threshold that falls from outside", () => {
+  const ttls = [1, 1000];
+  const told = (sample: ShadowSample) => {
+    const words = [...sample.pack(60_000)];
+    const width = words.length / Math.max(1, sample.keys);
+    return Array.from({ length: sample.keys }, (_, i) =>
+      words.slice(i * width, (i + 1) * width),
+    ).sort(([a = 0], [b = 0]) => a - b);
+  };
+
+  test("leaves the keys below it as they were, and the sample goes on like one of that size", () => {
+    const hashes = Array.from({ length: 500 }, (_, key) => hashOf(key));
+    const threshold = 2 ** 31;
+    const fallen = new ShadowSample(0, 64, ttls);
+    const small = new ShadowSample(0, 64, ttls, threshold);
+    const full = new ShadowSample(0, 1000, ttls);
+    hashes.forEach((hash, i) => {
+      full.reference(hash, i, i / 100, null);
+      if (i % 3 === 0) full.noteChange(hash, i / 100);
+    });
+    const before = told(full);
+    full.lowerTo(threshold);
+    full.lowerTo(2 ** 32);
+    expect(full.threshold).toBe(threshold);
+    expect(told(full)).toEqual(before.filter(([hash = 0]) => hash < threshold));
+
+    // One that fell early holds, in the end, what one that began there holds.
+    fallen.reference(hashes[0] ?? 0, 0, 0, null);
+    fallen.reference(4_294_967_295, 0, 0, null);
+    fallen.lowerTo(threshold);
+    small.reference(hashes[0] ?? 0, 0, 0, null);
+    for (const [i, hash] of hashes.entries())
+      for (const sample of [fallen, small]) sample.reference(hash, i, 1 + i / 100, null);
+    expect(fallen.threshold).toBe(small.threshold);
+    expect(told(fallen)).toEqual(told(small));
+  });
+
+  test("may empty a sample", () => {
+    const sample = new ShadowSample(0, 8, ttls);
+    for (let key = 0; key < 8; key++) sample.reference(hashOf(key), 0, 0, null);
+    sample.lowerTo(1);
+    expect([sample.keys, sample.threshold]).toEqual([0, 1]);
   });
 });
 

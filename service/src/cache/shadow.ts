@@ -1,11 +1,6 @@
-import {
-  shadowRenewSeconds,
-  shadowRenewTtls,
-  shadowSampleKeys,
-  shadowTtlsSeconds,
-  shadowValidTtls,
-} from "@mestore/contract/shadow-curve";
-import { ShadowSample, type ShadowTotals } from "./shadow-sample.ts";
+import { shadowSampleKeys, shadowTtlsSeconds } from "@mestore/contract/shadow-curve";
+import { SamplePair, type SampleSizes } from "./sample-pair.ts";
+import { createShadowTotals, type ShadowTotals } from "./shadow-sample.ts";
 
 /**
  * The shadow curve of one class: what the hit rate would have been at each TTL of the grid, as
@@ -21,84 +16,50 @@ export interface Shadow {
   noteChange(hash: number, nowSeconds: number): void;
   /** Starts and swaps samples. To be called every few seconds, before the figures are read. */
   renew(nowSeconds: number, ttlSeconds: number): void;
+  /** `fleet`: the sample follows every process on the shared layer, and `totals` are this one's share. */
+  scope(): ShadowScope;
   /** How long the sample in use has observed. */
   observedSeconds(nowSeconds: number): number;
   residentBytes(nowSeconds: number): Float64Array;
 }
 
-/** Sizes other than the contract's are for tests of the sampling itself. */
-export interface ShadowSizes {
-  readonly sampleKeys: number;
-  readonly ttlsSeconds: readonly number[];
-}
+export type ShadowScope = "fleet" | "alone";
 
-export function createShadow(
-  startedSeconds: number,
-  sizes: ShadowSizes = { sampleKeys: shadowSampleKeys, ttlsSeconds: shadowTtlsSeconds },
-): Shadow {
-  const { sampleKeys, ttlsSeconds } = sizes;
-  const totals: ShadowTotals = {
-    lookups: 0,
-    sampled: 0,
-    misses: new Float64Array(ttlsSeconds.length),
-    stale: new Float64Array(ttlsSeconds.length),
-  };
-  let inUse = new ShadowSample(startedSeconds, sampleKeys, ttlsSeconds);
-  /** Observes beside the one in use, without counting. */
-  let next: ShadowSample | null = null;
+export const contractSizes: SampleSizes = {
+  sampleKeys: shadowSampleKeys,
+  ttlsSeconds: shadowTtlsSeconds,
+};
 
+/** The curve of a process that is a cache of its own. */
+export function createShadow(startedSeconds: number, sizes: SampleSizes = contractSizes): Shadow {
+  const totals = createShadowTotals(sizes.ttlsSeconds.length);
+  const samples = new SamplePair(startedSeconds, sizes);
   return {
     totals,
     reference(hash, bytes, nowSeconds) {
       totals.lookups++;
-      inUse.reference(hash, bytes, nowSeconds, totals);
-      if (next !== null) next.reference(hash, bytes, nowSeconds, null);
+      samples.reference(hash, bytes, nowSeconds, totals);
     },
     missAtEveryTtl() {
       totals.lookups++;
-      for (let i = 0; i < totals.misses.length; i++) totals.misses[i] = (totals.misses[i] ?? 0) + 1;
+      addMisses(totals, 1);
     },
-    noteChange(hash, nowSeconds) {
-      inUse.noteChange(hash, nowSeconds);
-      next?.noteChange(hash, nowSeconds);
-    },
+    noteChange: (hash, nowSeconds) => samples.noteChange(hash, nowSeconds),
     renew(nowSeconds, ttlSeconds) {
-      if (next !== null) {
-        if (nowSeconds - next.startedSeconds < decideValidSeconds(ttlSeconds, ttlsSeconds)) return;
-        inUse = next;
-        next = null;
+      // A swap may be followed by the next start at once.
+      for (let i = 0; i < 2; i++) {
+        const due = samples.decideRenewal(nowSeconds, ttlSeconds);
+        if (due === "swap") samples.swap();
+        else if (due === "start") samples.start(nowSeconds);
       }
-      if (nowSeconds - inUse.startedSeconds >= decideRenewSeconds(ttlSeconds))
-        next = new ShadowSample(nowSeconds, sampleKeys, ttlsSeconds);
     },
-    observedSeconds: (nowSeconds) => nowSeconds - inUse.startedSeconds,
-    residentBytes: (nowSeconds) => inUse.residentBytes(nowSeconds),
+    scope: () => "alone",
+    observedSeconds: (nowSeconds) => nowSeconds - samples.inUse.startedSeconds,
+    residentBytes: (nowSeconds) => samples.inUse.residentBytes(nowSeconds),
   };
 }
 
-/** A sample is this old when the next one starts beside it, since keys seen once would fill it in time. */
-function decideRenewSeconds(ttlSeconds: number): number {
-  return Math.max(shadowRenewSeconds, shadowRenewTtls * ttlSeconds);
-}
-
-/** The TTL law moves by at most this factor at once, and trusts the curve within this one (docs/tuning.md, TTL). */
-const longestMove = 2;
-const trustedRange = 8;
-
-/**
- * A sample has observed enough to take over once the points that the law may need are valid: the
- * grid point at or above the longest move from the TTL in force, always, as the law interpolates up
- * to it; and the whole range in which it trusts the curve as far as one renewal interval reaches,
- * lest the curve of a class with a short TTL lose points at every swap.
- */
-export function decideValidSeconds(
-  ttlSeconds: number,
-  ttlsSeconds: readonly number[] = shadowTtlsSeconds,
-): number {
-  const needed =
-    ttlsSeconds.find((point) => point >= longestMove * ttlSeconds) ?? ttlsSeconds.at(-1) ?? 0;
-  return Math.max(
-    shadowValidTtls * needed,
-    Math.min(shadowValidTtls * trustedRange * ttlSeconds, decideRenewSeconds(ttlSeconds)),
-  );
+/** `count` look-ups that miss at every TTL. */
+export function addMisses(totals: ShadowTotals, count: number): void {
+  for (let i = 0; i < totals.misses.length; i++) totals.misses[i] = (totals.misses[i] ?? 0) + count;
 }

@@ -13,8 +13,11 @@ import {
   type RecordedMigration,
 } from "./migration.ts";
 
-/** Where the history of the schema lives in this repository. */
-export const migrationsDirectory = join(import.meta.dir, "../../migrations");
+/** Where the history of the schema lives: in this repository, or embedded in a compiled program. */
+export const migrationsDirectory = join(
+  import.meta.dir,
+  Bun.isStandaloneExecutable ? "migrations" : "../../migrations",
+);
 
 /** Reads the `.sql` files of a directory. @throws when the directory cannot be read. */
 export async function loadMigrations(directory = migrationsDirectory): Promise<ParsedMigrations> {

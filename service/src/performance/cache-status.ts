@@ -3,7 +3,7 @@ import { serviceMetrics } from "@mestore/contract/metrics";
 import type { MetricWindow } from "@mestore/contract/samples";
 import { readShadowWindow } from "@mestore/laws/observation";
 import type { CacheClassStatus } from "../cache/index.ts";
-import { describeWindow, grown, perSecond, present, readLatency } from "./figures.ts";
+import { describeWindow, grown, latest, perSecond, present, readLatency } from "./figures.ts";
 import type { CacheStatus } from "./schema.ts";
 
 type ClassStatus = CacheStatus["classes"][number];
@@ -90,5 +90,14 @@ function describeCurve(
 ): ClassStatus["shadowCurve"] | null {
   const curve = readShadowWindow(window, status.class);
   if (curve === null || curve.points.length === 0) return null;
-  return { lookups: curve.lookups, sampled: curve.sampled, points: [...curve.points] };
+  const following = latest(window, {
+    metric: serviceMetrics.shadowFleet.name,
+    labels: { class: status.class },
+  });
+  return {
+    scope: following === 1 ? "fleet" : "pod",
+    lookups: curve.lookups,
+    sampled: curve.sampled,
+    points: [...curve.points],
+  };
 }

@@ -79,6 +79,7 @@ function live({ clock, registry }: Running): void {
   registry.cell(serviceMetrics.shadowLookups, { class: "product" }).add(10_000);
   registry.cell(serviceMetrics.shadowSampled, { class: "product" }).add(2500);
   registry.cell(serviceMetrics.shadowObserved, { class: "product" }).set(100);
+  registry.cell(serviceMetrics.shadowFleet, { class: "product" }).set(1);
   const query = registry.distribution(serviceMetrics.queryDuration, {
     db_operation_name: "product-by-id",
     mestore_query_class: "simple",
@@ -263,7 +264,7 @@ describe("GET /cache/status", () => {
       },
       l1Entries: 12,
       l1Bytes: 4096,
-      shadowCurve: { lookups: 10_000, sampled: 2500 },
+      shadowCurve: { scope: "fleet", lookups: 10_000, sampled: 2500 },
     });
     expect(product?.hitRate).toBeCloseTo(8 / 9, 12);
     expect(product?.staleRate).toBeCloseTo(0.2 / 9, 12);

@@ -200,6 +200,10 @@ export const cacheStatusSchema = z
           l1Bytes: bytes,
           shadowCurve: z
             .object({
+              scope: z.enum(["fleet", "pod"]).openapi({
+                description:
+                  "fleet: this process's look-ups on what all processes of the shared layer looked up; pod: on what it looked up alone, read at T times the number of processes.",
+              }),
               lookups: count,
               sampled: count,
               points: z.array(

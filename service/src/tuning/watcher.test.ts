@@ -99,6 +99,17 @@ describe("tuning file", () => {
     expect(service.changes).toEqual([{ ttlSeconds: { product: 10 } }]);
   });
 
+  test("no directory is no fault either: a ConfigMap may be optional, and come later", async () => {
+    const mounted = join(directory, "mounted");
+    const service = watch(() => {}, join(mounted, "tuning.json"));
+    await service.watcher.ready;
+    expect([service.exportedRevision(), service.rejected(), service.records]).toEqual([0, 0, []]);
+    await mkdir(mounted);
+    await replaceFile(tuning(1), join(mounted, "tuning.json"));
+    await service.inForce(1);
+    expect(service.rejected()).toBe(0);
+  });
+
   test("with the default poll a replaced file is in force within a second", async () => {
     await writeFile(path, tuning(1));
     const registry = createRegistry();

@@ -1,0 +1,26 @@
+# What `./mestore image operator` writes without a container engine. From the root of the repository:
+#   docker build -f docker/operator.Dockerfile --build-arg REVISION="$(git rev-parse HEAD)" -t mestore.dev/operator:0.1.0 .
+ARG BUN_IMAGE=oven/bun:1.4.5
+ARG BASE_IMAGE=debian:12-slim
+
+FROM ${BUN_IMAGE} AS build
+WORKDIR /build
+COPY . .
+# Optional packages are the embedded stores and tools of a checkout; none is part of the program.
+RUN bun install --frozen-lockfile --ignore-scripts --omit=optional
+RUN bun tools/image/compile-program.ts operator /out
+
+FROM ${BASE_IMAGE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="MeStore operator" \
+      org.opencontainers.image.description="Keeps a service inside its performance objectives by tuning it from live metrics." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://mestore.dev" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /out/mestore-operator /app/mestore-operator
+USER 65532:65532
+WORKDIR /
+EXPOSE 8080/tcp
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/app/mestore-operator"]
