@@ -23,6 +23,7 @@ export function followTuning(
   cluster: TestCluster,
   namespace: string,
   profile: string,
+  onDocument: (document: TuningDocument) => void = () => {},
 ): Kubelet {
   const ending = new AbortController();
   let document: TuningDocument | null = null;
@@ -33,6 +34,7 @@ export function followTuning(
   function mount(text = ""): void {
     const parsed = parseTuningDocument(text);
     document = parsed.ok ? parsed.value : null;
+    if (document !== null) onDocument(document);
     // A watch that is opened anew tells again what was told before.
     if (document !== null && seen.at(-1)?.revision !== document.revision) seen.push(document);
   }

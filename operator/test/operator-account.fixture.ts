@@ -1,8 +1,4 @@
-import {
-  leasePermissions,
-  type Permission,
-  permissions,
-} from "../src/kube/permissions.ts";
+import { leasePermissions, type Permission, permissions } from "../src/kube/permissions.ts";
 import type { AuditEvent } from "@mestore/tools/cluster/audit";
 import type { TestCluster } from "@mestore/tools/cluster/test-cluster";
 import { type OperatorProcess, startOperator } from "./operator-process.fixture.ts";
@@ -55,7 +51,10 @@ export interface OperatorAccount {
   readonly user: string;
   readonly kubeconfig: string;
   /** Starts a process under this account. Behind `args` nothing is added that they say. */
-  start(args?: readonly string[], options?: { readonly kubeconfig?: string }): Promise<OperatorProcess>;
+  start(
+    args?: readonly string[],
+    options?: { readonly kubeconfig?: string },
+  ): Promise<OperatorProcess>;
   /** What this account asked of the API server, answered requests in their order. */
   requests(since?: Date): Promise<readonly AuditEvent[]>;
   lease(): Promise<{ readonly holderIdentity?: string; readonly leaseTransitions?: number }>;

@@ -97,12 +97,14 @@ async function answerPage(service: ModelService): Promise<Response> {
   return new Response(null, { status: 500 });
 }
 
-async function putDeployment(
+/** A Deployment whose pods no node takes: `putPodStatus` says how they are. */
+export async function putDeployment(
   cluster: TestCluster,
   namespace: string,
   name: string,
   replicas: number,
   port: number,
+  container = "service",
 ): Promise<void> {
   const labels = { app: name };
   await cluster.request("POST", `/apis/apps/v1/namespaces/${namespace}/deployments`, {
@@ -116,7 +118,7 @@ async function putDeployment(
           schedulerName: "none",
           containers: [
             {
-              ...{ name: "service", image: "mestore.dev/none:0" },
+              ...{ name: container, image: "mestore.dev/none:0" },
               ports: [{ name: "metrics", containerPort: port }],
             },
           ],
@@ -153,7 +155,15 @@ export async function putPodStatus(
   namespace: string,
   name: string,
   ip: string,
-  { ready = true, restarts = 0 }: { readonly ready?: boolean; readonly restarts?: number } = {},
+  {
+    ready = true,
+    restarts = 0,
+    container = "service",
+  }: {
+    readonly ready?: boolean;
+    readonly restarts?: number;
+    readonly container?: string;
+  } = {},
 ): Promise<void> {
   await cluster.request("PATCH", `/api/v1/namespaces/${namespace}/pods/${name}/status`, {
     status: {
@@ -163,7 +173,7 @@ export async function putPodStatus(
       conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
       containerStatuses: [
         {
-          ...{ name: "service", image: "mestore.dev/none:0", imageID: "", ready, started: true },
+          ...{ name: container, image: "mestore.dev/none:0", imageID: "", ready, started: true },
           restartCount: restarts,
           state: { running: {} },
         },

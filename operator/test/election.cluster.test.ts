@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type TestCluster, useCluster } from "@mestore/tools/cluster/test-cluster";
+import { waitFor } from "@mestore/tools/stack/wait-for";
+import { type ApiProxy, openApiProxy, type ProxiedRequest } from "./api-proxy.fixture.ts";
+import { createOperatorAccount, leaseSeconds, nameRequest } from "./operator-account.fixture.ts";
+import type { OperatorProcess } from "./operator-process.fixture.ts";
+import { openShop, type Shop, tuned } from "./shop.fixture.ts";
+
+/** Behaviour 14: of several replicas one works, whatever becomes of it. Each is a process of its own. */
+
+const patience = { timeoutMs: 60_000, intervalMs: 50 } as const;
+const args = ["--time-scale", "60"];
+
+/** How long others wait for a leader that fell silent, with the jitter of their retries. */
+const takeoverMs = (leaseSeconds.duration + 1.2 * leaseSeconds.retry) * 1000;
+
+let cluster: TestCluster;
+const closing: (() => Promise<void>)[] = [];
+beforeAll(async () => {
+  cluster = await useCluster();
+}, 60_000);
+afterAll(async () => {
+  for (const close of closing.toReversed()) await close();
+});
+
+interface Replica {
+  readonly operator: OperatorProcess;
+  readonly proxy: ApiProxy;
+}
+
+/** A shop that is being tuned by the first of three replicas, each behind a wire of its own. */
+async function startThree() {
+  const shop = await openShop(cluster);
+  closing.push(() => shop.close());
+  const account = await createOperatorAccount({ cluster, namespaces: [shop.namespace] });
+  closing.push(() => account.close());
+  await shop.putProfile(tuned);
+  const start = async (): Promise<Replica> => {
+    const proxy = await openApiProxy(cluster, account.kubeconfig);
+    closing.push(() => proxy.close());
+    return { proxy, operator: await account.start(args, { kubeconfig: proxy.kubeconfig }) };
+  };
+  const replicas = await Promise.all([start(), start(), start()]);
+  const leader = await waitFor(() => replicas.find(({ operator }) => operator.leads()), patience);
+  const standby = replicas.filter((one) => one !== leader);
+  for (const { operator } of standby)
+    await waitFor(async () => (await operator.probe("/readyz")) === 200, patience);
+  await waitFor(() => shop.target.kubelet.seen.length > 0, patience);
+  return { shop, account, leader, standby };
+}
+
+async function untilLeads(replicas: readonly Replica[]): Promise<Replica> {
+  return waitFor(() => replicas.find(({ operator }) => operator.leads()), {
+    ...patience,
+    what: "another to lead",
+  });
+}
+
+const isDocumentWrite = ({ method, path }: ProxiedRequest) =>
+  method === "PATCH" && path.endsWith("/configmaps/storefront-tuning");
+const writesOf = ({ proxy }: Replica) => proxy.requests.filter(({ method }) => method !== "GET");
+
+/** Every revision was written once, one after the other, and told once. */
+async function expectEachRevisionOnce(
+  shop: Shop,
+  account: Awaited<ReturnType<typeof createOperatorAccount>>,
+  replicas: readonly Replica[],
+): Promise<void> {
+  const revisions = shop.target.kubelet.seen.map(({ revision }) => revision);
+  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+  const written = (await account.requests()).filter(
+    (event) =>
+      nameRequest(event) === "patch configmaps" &&
+      event.objectRef?.name === "storefront-tuning" &&
+      (event.responseStatus?.code ?? 0) < 300,
+  );
+  expect(written.length).toBeWithin(revisions.length, revisions.length + 2);
+  const applied = replicas.flatMap(({ operator }) =>
+    operator.log.filter(({ verdict }) => verdict === "Applied").map(({ revision }) => revision),
+  );
+  expect(applied).toEqual([...new Set(applied)]);
+}
+
+test.concurrent(
+  "behaviour 14: the leader is killed with -9: another within lease and retry, nothing applied twice",
+  async () => {
+    const { shop, account, leader, standby } = await startThree();
+    const at = shop.target.kubelet.seen.length;
+    leader.operator.kill("SIGKILL");
+    const before = performance.now();
+    const next = await untilLeads(standby);
+    const tookMs = performance.now() - before;
+    console.log(
+      `after -9 another leads within ${Math.round(tookMs)} ms (lease and retry: ${takeoverMs} ms)`,
+    );
+    expect(tookMs).toBeLessThan(takeoverMs + 3000);
+    expect(standby.filter(({ operator }) => operator.leads())).toEqual([next]);
+    await waitFor(() => shop.target.kubelet.seen.length >= at + 2, patience);
+    await expectEachRevisionOnce(shop, account, [leader, ...standby]);
+    const { leaseTransitions } = await account.lease();
+    expect(leaseTransitions).toBe(1);
+  },
+  120_000,
+);
+
+test.concurrent(
+  "behaviour 14: a leader that was suspended for longer than its lease writes nothing when it goes on",
+  async () => {
+    const { shop, account, leader, standby } = await startThree();
+    leader.operator.kill("SIGSTOP");
+    const next = await untilLeads(standby);
+    const at = shop.target.kubelet.seen.length;
+    await waitFor(() => shop.target.kubelet.seen.length > at, patience);
+    const until = leader.proxy.requests.length;
+    leader.operator.kill("SIGCONT");
+    await waitFor(() => leader.operator.logged({ msg: "the lease is lost" }), patience);
+    // It stands by again, and has asked for the lease: what it had begun is over.
+    await waitFor(
+      () =>
+        leader.proxy.requests.filter(
+          ({ index, method, path }) =>
+            index >= until && method === "GET" && path.includes("/leases/"),
+        ).length >= 3,
+      patience,
+    );
+    const stale = writesOf(leader).filter(({ index }) => index >= until);
+    for (const { path, answered } of stale) {
+      // One renewal may have been on its lips; the server has seen another holder.
+      expect(path).toContain("/leases/");
+      expect(await answered).toBe(409);
+    }
+    expect(next.operator.leads()).toBe(true);
+    await expectEachRevisionOnce(shop, account, [leader, ...standby]);
+  },
+  120_000,
+);
+
+test.concurrent(
+  "behaviour 14: a write of the old leader that arrives after the new one's is refused",
+  async () => {
+    const { shop, account, leader, standby } = await startThree();
+    await waitFor(() => shop.target.pods.every(({ service }) => service.revision > 0), patience);
+    // Its next document is held up on the way, and it never learns what became of it.
+    const held = Promise.withResolvers<ProxiedRequest>();
+    const arrival = Promise.withResolvers<void>();
+    leader.proxy.decide = (request) => {
+      if (!isDocumentWrite(request)) return "pass";
+      held.resolve(request);
+      return arrival.promise;
+    };
+    const late = await held.promise;
+    leader.operator.kill("SIGSTOP");
+    await untilLeads(standby);
+    const at = shop.target.kubelet.seen.length;
+    await waitFor(() => shop.target.kubelet.seen.length > at, patience);
+    const before = await shop.readDocument();
+    arrival.resolve();
+    expect(await late.answered).toBe(409);
+    expect((await shop.readDocument())?.revision).toBeGreaterThanOrEqual(before?.revision ?? 0);
+    leader.operator.kill("SIGCONT");
+    await waitFor(() => leader.operator.logged({ msg: "the lease is lost" }), patience);
+    await expectEachRevisionOnce(shop, account, standby);
+  },
+  120_000,
+);
+
+test.concurrent(
+  "behaviour 14: a leader that is cut off stops before another may lead, and stands by when it is back",
+  async () => {
+    const { shop, account, leader, standby } = await startThree();
+    leader.proxy.decide = () => "lose";
+    const lost = waitFor(() => leader.operator.logged({ msg: "the lease is lost" }), patience);
+    const taken = untilLeads(standby);
+    const [first] = await Promise.race([
+      lost.then(() => ["lost"] as const),
+      taken.then(() => ["taken"] as const),
+    ]);
+    expect(first).toBe("lost");
+    const next = await taken;
+    const at = shop.target.kubelet.seen.length;
+    await waitFor(() => shop.target.kubelet.seen.length > at, patience);
+    const until = leader.proxy.requests.length;
+    leader.proxy.decide = () => "pass";
+    await waitFor(
+      () =>
+        leader.proxy.requests.filter(
+          ({ index, path }) => index >= until && path.includes("/leases/"),
+        ).length >= 3,
+      patience,
+    );
+    expect(leader.operator.leads()).toBe(false);
+    expect(writesOf(leader).filter(({ index }) => index >= until)).toEqual([]);
+    expect(next.operator.leads()).toBe(true);
+    await expectEachRevisionOnce(shop, account, [leader, ...standby]);
+  },
+  120_000,
+);
+
+test.concurrent(
+  "behaviour 14: SIGTERM drains, gives the lease back, and the next one works at once",
+  async () => {
+    const { shop, account, leader, standby } = await startThree();
+    const before = performance.now();
+    leader.operator.kill("SIGTERM");
+    const next = await untilLeads(standby);
+    await waitFor(
+      async () => (await next.operator.metric({ name: "mestore_operator_reconciles_total" })) > 0,
+      patience,
+    );
+    const tookMs = performance.now() - before;
+    console.log(`after SIGTERM the next one has made a pass within ${Math.round(tookMs)} ms`);
+    expect(tookMs).toBeLessThan(3000);
+    expect(await leader.operator.exited).toBe(0);
+    expect(leader.operator.logged({ msg: "lease given back" })).toBe(true);
+    // Giving the lease back is the last thing it wrote.
+    expect(writesOf(leader).at(-1)?.path).toContain("/leases/");
+    const at = shop.target.kubelet.seen.length;
+    await waitFor(() => shop.target.kubelet.seen.length > at, patience);
+    await expectEachRevisionOnce(shop, account, [leader, ...standby]);
+  },
+  120_000,
+);
