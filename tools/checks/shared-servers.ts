@@ -50,6 +50,14 @@ const servers: Readonly<Record<ServerName, Server>> = {
       return { env: { [testClusterVariable]: cluster.note }, stop: () => cluster.stop() };
     },
   },
+  node: {
+    title: "a node for the tests",
+    async start() {
+      const { startSharedNode, testNodeVariable } = await import("../cluster/test-node.ts");
+      const node = await startSharedNode();
+      return { env: { [testNodeVariable]: node.note }, stop: () => node.stop() };
+    },
+  },
 };
 
 export function createSharedServers(progress: Progress): SharedServers {

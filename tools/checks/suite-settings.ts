@@ -1,7 +1,7 @@
 import type { SuiteName } from "./suites.ts";
 
 /** Servers that all test files of a suite share. */
-export type ServerName = "stores" | "cluster";
+export type ServerName = "stores" | "cluster" | "node";
 
 export interface SuiteSettings {
   /** Test files that run at the same time; absent: one a core. */
@@ -24,7 +24,7 @@ export const suiteSettings: Readonly<Record<SuiteName, SuiteSettings>> = {
   browser: inProcess,
   charts: { ...onServers, servers: ["stores", "cluster"] },
   cluster: { ...onServers, servers: ["stores", "cluster"] },
-  // There is one node, with one network and one set of cgroups.
-  node: { workers: 1, timeoutMs: 300_000, servers: ["stores"] },
+  // Pods and load of one file leave little of two cores to another.
+  node: { workers: 1, timeoutMs: 300_000, servers: ["stores", "node"] },
   soak: inProcess,
 };

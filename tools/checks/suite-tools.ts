@@ -15,7 +15,7 @@ export const toolsOf: Readonly<Record<SuiteName, readonly ToolName[]>> = {
   stores: [],
   rules: ["promtool", "prometheus"],
   browser: [],
-  charts: ["helm3", "helm4", "kubeconform", "kube-score", ...controlPlane],
+  charts: ["helm3", "helm4", "kubeconform", "kube-score", "promtool", ...controlPlane],
   cluster: [...controlPlane, "kube-scheduler", "kwok"],
   node: [
     ...controlPlane,

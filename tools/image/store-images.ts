@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../checks/run-command.ts";
 import { StackFault } from "../stack/fault.ts";
+import { goModules, prometheusVersion } from "../pins/table.ts";
+import { prepareTool } from "../pins/tool.ts";
 import { locateBinaries, preparePostgres } from "../stack/postgres-install.ts";
 import { prepareValkey } from "../stack/valkey.ts";
 import { basePackages, unpackPackages } from "./base-files.ts";
@@ -92,19 +94,15 @@ scrape_configs:
       - targets: [localhost:9090]
 `;
 
-/** The server of the Debian package; its consoles and pages are left out. */
+/** Our own build of the server, which is linked statically; its consoles and pages are left out. */
 export async function createPrometheusContent(platform: Platform): Promise<ImageContent> {
-  const packages = [...basePackages, "prometheus"];
-  const packageFiles = await unpackPackages(packages, platform.architecture);
-  const server = join(packageFiles.root, "usr/bin/prometheus");
-  const debianVersion = packageFiles.components.at(-1)?.version ?? "";
+  const packageFiles = await unpackPackages(basePackages, platform.architecture);
   return {
-    // 2.42.0+ds-5+deb12u1: a tag has no plus.
-    version: /^(?:\d+:)?(\d+(?:\.\d+)*)/.exec(debianVersion)?.[1] ?? "0",
-    packages,
+    version: prometheusVersion,
+    packages: basePackages,
     packageFiles,
     entries: [
-      readEntry(server, "bin/prometheus"),
+      readEntry(await prepareTool("prometheus"), "bin/prometheus"),
       {
         type: "file",
         path: "etc/prometheus/prometheus.yml",
@@ -112,7 +110,14 @@ export async function createPrometheusContent(platform: Platform): Promise<Image
         content: prometheusSettings,
       },
     ],
-    binaries: [server],
-    components: [],
+    binaries: [],
+    components: [
+      {
+        name: "prometheus",
+        version: prometheusVersion,
+        license: "Apache-2.0",
+        purl: `pkg:golang/github.com/prometheus/prometheus@v${goModules.prometheus.version}`,
+      },
+    ],
   };
 }

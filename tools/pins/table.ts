@@ -86,6 +86,7 @@ export type GoModuleName =
   | "helm4"
   | "kubeconform"
   | "kube-score"
+  | "prometheus"
   | "pause";
 
 export interface GoModule {
@@ -102,6 +103,9 @@ export interface GoModule {
 
 /** The API server and everything that has to agree with it. */
 const kubernetesVersion = "1.36.3";
+
+/** Module 0.315.0: its modules count 3.x as 0.3xx. */
+export const prometheusVersion = "3.15.0";
 
 /** @see https://github.com/kubernetes/kubernetes/blob/master/hack/lib/version.sh */
 const kubernetesStamps = {
@@ -163,6 +167,13 @@ export const goModules: Readonly<Record<GoModuleName, GoModule>> = {
     version: "1.20.0",
     stamps: { "main.version": "1.20.0" },
   },
+  // Debian's build lacks `kubernetes_sd`, by which the evaluation finds its pods. 3.16 asks for Go 1.26.7.
+  prometheus: {
+    path: "github.com/prometheus/prometheus",
+    version: "0.315.0",
+    tags: ["remove_all_sd", "enable_kubernetes_sd", "netgo"],
+    stamps: { "github.com/prometheus/common/version.Version": prometheusVersion },
+  },
   pause: { path: null, version: "1" },
 };
 
@@ -210,7 +221,17 @@ function helm(major: 3 | 4): Tool {
   };
 }
 
-const prometheusElsewhere = "macOS: brew install prometheus";
+/** Only our own: that of a distribution may lack `kubernetes_sd`, and says nothing about it. */
+function prometheus(program: "prometheus" | "promtool"): Tool {
+  return {
+    present: null,
+    source: {
+      kind: "go",
+      module: "prometheus",
+      importPath: `github.com/prometheus/prometheus/cmd/${program}`,
+    },
+  };
+}
 
 export const tools: Readonly<Record<ToolName, Tool>> = {
   etcd: {
@@ -256,7 +277,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     present: {
       kind: "directory",
       directories: ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"],
-      files: ["bridge", "host-local", "loopback", "portmap"],
+      files: ["ptp", "host-local", "loopback"],
     },
     source: {
       kind: "debian",
@@ -347,22 +368,6 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
       importPath: "github.com/zegl/kube-score/cmd/kube-score",
     },
   },
-  prometheus: {
-    present: { kind: "program", programs: ["prometheus"], versionArguments: ["--version"] },
-    source: {
-      kind: "debian",
-      package: "prometheus",
-      paths: ["usr/bin/prometheus"],
-      elsewhere: prometheusElsewhere,
-    },
-  },
-  promtool: {
-    present: { kind: "program", programs: ["promtool"], versionArguments: ["--version"] },
-    source: {
-      kind: "debian",
-      package: "prometheus",
-      paths: ["usr/bin/promtool"],
-      elsewhere: prometheusElsewhere,
-    },
-  },
+  prometheus: prometheus("prometheus"),
+  promtool: prometheus("promtool"),
 };

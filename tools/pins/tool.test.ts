@@ -57,8 +57,8 @@ describe("a tool is looked for", () => {
 });
 
 test("what comes from one package or module is fetched or built at once, downloads first", () => {
-  expect(planErrands(["promtool", "kubelet", "kwok", "kube-proxy", "prometheus"])).toEqual([
-    { kind: "debian", package: "prometheus", names: ["prometheus", "promtool"] },
+  expect(planErrands(["kubelet", "kwok", "etcd", "kube-proxy"])).toEqual([
+    { kind: "debian", package: "etcd-server", names: ["etcd"] },
     { kind: "go", module: "kubernetes", names: ["kubelet", "kube-proxy"] },
     { kind: "go", module: "kwok", names: ["kwok"] },
   ]);
