@@ -158,6 +158,12 @@ function readPods(
   return reporting.map((name) => ({ name, revision: revisions.get(name) ?? 0 }));
 }
 
+/**
+ * `increase` carries on to the start of the range where the first sample is no further from it than this
+ * many scrapes, else for half a scrape (Prometheus, promql/functions.go, extrapolatedRate).
+ */
+const extrapolatedScrapes = 1.1;
+
 function readWindow(elements: readonly VectorElement[], context: FleetQueryContext): MetricWindow {
   const { atSeconds, scrapeSeconds } = context;
   const figures: { name: string; labels: Readonly<Record<string, string>>; value: number }[] = [];
@@ -167,9 +173,12 @@ function readWindow(elements: readonly VectorElement[], context: FleetQueryConte
     if (lawMetrics.has(part)) figures.push({ name: part, labels: own, value });
     else if (part === parts.start) startSeconds = value;
   }
+  const asked = atSeconds - queriedSeconds(context);
   return {
-    // `increase` carries on for half a scrape before the first sample.
-    fromSeconds: Math.max(atSeconds - queriedSeconds(context), startSeconds - scrapeSeconds / 2),
+    fromSeconds:
+      startSeconds - asked < extrapolatedScrapes * scrapeSeconds
+        ? asked
+        : startSeconds - scrapeSeconds / 2,
     toSeconds: atSeconds,
     first: new Map(),
     last: collectSamples(figures),
