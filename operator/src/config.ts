@@ -3,7 +3,17 @@ import { type LogLevel, logLevels } from "@mestore/telemetry/logger";
 import { z } from "zod";
 
 /** What the operator runs with. Nothing of it is read from the environment. */
-export interface Config {
+export type Config = FileConfig | KubernetesConfig;
+
+interface CommonConfig {
+  /** Port of the operator's own `/metrics`; 0: a free one, printed in the log. */
+  readonly metricsPort: number;
+  /** Divides every period of the laws; at least 1. */
+  readonly timeScale: number;
+  readonly logLevel: LogLevel;
+}
+
+export interface FileConfig extends CommonConfig {
   readonly source: "file";
   /** Directory of PerformanceProfile YAML. */
   readonly profilesDirectory: string;
@@ -13,11 +23,28 @@ export interface Config {
   readonly statusDirectory: string;
   /** Address of the service's `/metrics`. */
   readonly scrapeUrl: string;
-  /** Port of the operator's own `/metrics`; 0: a free one, printed in the log. */
-  readonly metricsPort: number;
-  /** Divides every period of the laws; at least 1. */
-  readonly timeScale: number;
-  readonly logLevel: LogLevel;
+}
+
+export interface KubernetesConfig extends CommonConfig {
+  readonly source: "kubernetes";
+  /** `run` until stopped; `release` lets every profile go, once, before the operator is removed. */
+  readonly task: "run" | "release";
+  /** Null: the service account of the pod. */
+  readonly kubeconfig: string | null;
+  /** Where the pod finds its service account; null: where kubelet mounts it by default. */
+  readonly serviceAccountDirectory: string | null;
+  /** Whose profiles are worked on; empty: the namespace of the pod or of the kubeconfig; null: all. */
+  readonly namespaces: readonly string[] | null;
+  readonly lease: {
+    /** Null: the namespace of the pod or of the kubeconfig. */
+    readonly namespace: string | null;
+    readonly name: string;
+    readonly durationSeconds: number;
+    readonly renewDeadlineSeconds: number;
+    readonly retrySeconds: number;
+  };
+  /** Which addresses a profile may name as its Prometheus. */
+  readonly prometheusAllow: readonly string[];
 }
 
 export type ParsedConfig =
@@ -28,14 +55,24 @@ export type ParsedConfig =
 /** The port that Kubernetes operators serve their metrics on by convention (controller-runtime). */
 const defaultMetricsPort = 8080;
 
-const wrong = (text: string) => ({ error: text });
+/** Each has five watches, and Bun keeps 256 requests open at a time. */
+const mostNamespaces = 40;
 
-const optionsSchema = z.strictObject({
-  source: z.literal("file"),
-  profiles: z.string().min(1, wrong("must name a directory")),
-  tuningFile: z.string().min(1, wrong("must name a file")),
-  statusDir: z.string().min(1, wrong("must name a directory")),
-  scrape: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
+/** The defaults of client-go's leader election. */
+const leaseDefaults = { duration: 15, renewDeadline: 10, retry: 2 } as const;
+
+const wrong = (text: string) => ({ error: text });
+const seconds = (least: number) =>
+  z.coerce
+    .number(wrong(`must be a number of seconds, at least ${least}`))
+    .min(least, wrong(`must be at least ${least} s`))
+    .max(3600, wrong("must be at most 3600 s"));
+const label = z
+  .string()
+  .max(63, wrong("must be a lower-case DNS label"))
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, wrong("must be a lower-case DNS label"));
+
+const commonSchema = {
   metricsPort: z.coerce
     .number(wrong("must be a port from 0 to 65535"))
     .int(wrong("must be a port from 0 to 65535"))
@@ -46,36 +83,158 @@ const optionsSchema = z.strictObject({
     .min(1, wrong("must be a number of at least 1"))
     .max(1000, wrong("must be at most 1000")),
   logLevel: z.enum(logLevels),
-});
+};
+
+const fileSchema = z
+  .strictObject({
+    ...commonSchema,
+    profiles: z.string(missing()).min(1, wrong("must name a directory")),
+    tuningFile: z.string(missing()).min(1, wrong("must name a file")),
+    statusDir: z.string(missing()).min(1, wrong("must name a directory")),
+    scrape: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
+  })
+  .transform(({ profiles, tuningFile, statusDir, scrape, ...common }): FileConfig => ({
+    source: "file",
+    profilesDirectory: profiles,
+    tuningFile,
+    statusDirectory: statusDir,
+    scrapeUrl: scrape,
+    ...common,
+  }));
+
+const kubernetesSchema = z
+  .strictObject({
+    ...commonSchema,
+    kubeconfig: z.string().min(1, wrong("must name a file")).optional(),
+    serviceAccountDir: z.string().min(1, wrong("must name a directory")).optional(),
+    namespace: z
+      .array(label)
+      .max(mostNamespaces, wrong(`names more than ${mostNamespaces}: use --all-namespaces`))
+      .optional(),
+    allNamespaces: z.literal(true).optional(),
+    leaseNamespace: label.optional(),
+    leaseName: z
+      .string()
+      .max(253)
+      .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, wrong("must be a lower-case DNS name")),
+    leaseDuration: seconds(1),
+    leaseRenewDeadline: seconds(0.5),
+    leaseRetry: seconds(0.1),
+    prometheusAllow: z.array(z.string().min(1, wrong("must name a host or an address"))).optional(),
+  })
+  .check(({ value, issues }) => {
+    const complain = (name: string, message: string) =>
+      issues.push({ code: "custom", input: value, path: [name], message });
+    if (value.namespace !== undefined && value.allNamespaces === true)
+      complain("allNamespaces", "and --namespace exclude each other");
+    if (value.leaseRenewDeadline >= value.leaseDuration)
+      complain("leaseRenewDeadline", "must be below --lease-duration");
+    if (value.leaseRetry >= value.leaseRenewDeadline)
+      complain("leaseRetry", "must be below --lease-renew-deadline");
+  })
+  .transform(({ metricsPort, timeScale, logLevel, ...own }): Omit<KubernetesConfig, "task"> => ({
+    source: "kubernetes",
+    kubeconfig: own.kubeconfig ?? null,
+    serviceAccountDirectory: own.serviceAccountDir ?? null,
+    namespaces: own.allNamespaces === true ? null : (own.namespace ?? []),
+    lease: {
+      namespace: own.leaseNamespace ?? null,
+      name: own.leaseName,
+      durationSeconds: own.leaseDuration,
+      renewDeadlineSeconds: own.leaseRenewDeadline,
+      retrySeconds: own.leaseRetry,
+    },
+    prometheusAllow: own.prometheusAllow ?? [],
+    metricsPort,
+    timeScale,
+    logLevel,
+  }));
+
+function missing() {
+  return wrong("is needed with --source file");
+}
+
+const several = (value: string, before: readonly string[] = []) => [...before, value];
 
 function createCommand(): Command {
-  return new Command("mestore-operator")
+  const command = new Command("mestore-operator")
     .description(
       "Keeps a service inside its performance objectives: reads its metrics, decides by the control laws, writes its tuning document.",
     )
+    .argument("[task]", "release: put back what was adopted, let every profile go, and end")
     .addOption(
       new Option("--source <kind>", "where profiles live and tuning goes")
-        .choices(["file"])
+        .choices(["file", "kubernetes"])
         .makeOptionMandatory(),
     )
-    .requiredOption("--profiles <dir>", "directory of PerformanceProfile YAML")
-    .requiredOption("--tuning-file <file>", "the tuning document that the service reads")
-    .requiredOption("--status-dir <dir>", "where status and the loop's memory are written")
-    .requiredOption("--scrape <url>", "address of the service's /metrics")
+    .optionsGroup("With --source file:")
+    .option("--profiles <dir>", "directory of PerformanceProfile YAML")
+    .option("--tuning-file <file>", "the tuning document that the service reads")
+    .option("--status-dir <dir>", "where status and the loop's memory are written")
+    .option("--scrape <url>", "address of the service's /metrics")
+    .optionsGroup("With --source kubernetes:")
+    .option("--kubeconfig <file>", "default: the service account of the pod")
+    .option(
+      "--service-account-dir <dir>",
+      "token, ca.crt and namespace of the pod; default: /var/run/secrets/kubernetes.io/serviceaccount",
+    )
+    .option("--namespace <name>", "whose profiles, repeatable; default: its own", several)
+    .option("--all-namespaces", "the profiles of all namespaces")
+    .option("--lease-namespace <name>", "where the lease lives; default: its own")
+    .option("--lease-name <name>", "of those with one name, one works", "mestore-operator")
+    .option(
+      "--lease-duration <seconds>",
+      "others wait so long for a leader that fell silent",
+      String(leaseDefaults.duration),
+    )
+    .option(
+      "--lease-renew-deadline <seconds>",
+      "a leader that cannot renew for so long stops",
+      String(leaseDefaults.renewDeadline),
+    )
+    .option(
+      "--lease-retry <seconds>",
+      "between renewals and between attempts",
+      String(leaseDefaults.retry),
+    )
+    .option(
+      "--prometheus-allow <address>",
+      "what profiles may name as their Prometheus: host, host:port, *.domain, a base address, or *; repeatable; default: none",
+      several,
+    )
+    .optionsGroup("Always:")
     .option(
       "--metrics-port <port>",
       "port of the operator's own /metrics; 0 takes a free one",
       String(defaultMetricsPort),
     )
-    .option("--time-scale <n>", "divides every period of the laws, to watch the loop faster", "1")
+    .option(
+      "--time-scale <n>",
+      "divides every period of the laws; for demonstrations and tests, never for a service that matters",
+      "1",
+    )
     .addOption(
       new Option("--log-level <level>", "least level that is logged")
         .choices(logLevels)
         .default("info"),
     )
-    .allowExcessArguments(false)
     .helpOption("-h, --help", "print this text");
+  return command.allowExcessArguments(false);
 }
+
+/** Flags of one source make no sense with the other. */
+const fileFlags = ["profiles", "tuningFile", "statusDir", "scrape"] as const;
+const kubernetesFlags = [
+  ...[
+    "kubeconfig",
+    "serviceAccountDir",
+    "namespace",
+    "allNamespaces",
+    "leaseNamespace",
+    "leaseName",
+  ],
+  ...["leaseDuration", "leaseRenewDeadline", "leaseRetry", "prometheusAllow"],
+] as const;
 
 /** Parses the arguments behind the program's name. Every wrong value is named at once. */
 export function parseConfig(args: readonly string[]): ParsedConfig {
@@ -92,23 +251,32 @@ export function parseConfig(args: readonly string[]): ParsedConfig {
     if (!(error instanceof CommanderError)) throw error;
     return { ok: false, exitCode: error.exitCode === 0 ? 0 : 2, text };
   }
-  const options = optionsSchema.safeParse(command.opts());
-  if (!options.success) {
-    const lines = options.error.issues.map(
-      (issue) => `error: ${flagOf(String(issue.path[0]))} ${issue.message}\n`,
+  const { source, ...options } = command.opts<{ source: Config["source"] }>();
+  const [task] = command.args;
+  const isFile = source === "file";
+  const foreign = isFile ? kubernetesFlags : fileFlags;
+  const complaints = foreign
+    .filter((flag) => command.getOptionValueSource(flag) === "cli")
+    .map((flag) => `${flagOf(flag)} makes no sense with --source ${source}`);
+  if (task !== undefined && (isFile || task !== "release"))
+    complaints.push(`there is no task "${task}" with --source ${source}`);
+
+  const own = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !(foreign as readonly string[]).includes(name)),
+  );
+  const parsed = (isFile ? fileSchema : kubernetesSchema).safeParse(own);
+  if (!parsed.success)
+    complaints.push(
+      ...parsed.error.issues.map(({ path, message }) => `${flagOf(String(path[0]))} ${message}`),
     );
-    return { ok: false, exitCode: 2, text: lines.join("") };
-  }
-  const { source, profiles, tuningFile, statusDir, scrape, ...rest } = options.data;
-  const config = {
-    source,
-    profilesDirectory: profiles,
-    tuningFile,
-    statusDirectory: statusDir,
-    scrapeUrl: scrape,
-    ...rest,
+  if (complaints.length > 0 || !parsed.success)
+    return { ok: false, exitCode: 2, text: complaints.map((one) => `error: ${one}\n`).join("") };
+  const { data } = parsed;
+  return {
+    ok: true,
+    config:
+      data.source === "file" ? data : { ...data, task: task === "release" ? "release" : "run" },
   };
-  return { ok: true, config };
 }
 
 /** `tuningFile` is `--tuning-file`. */

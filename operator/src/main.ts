@@ -1,82 +1,45 @@
-import { operatorMetrics } from "@mestore/contract/metrics";
-import { createTiming } from "@mestore/laws/timing";
+import { hostname } from "node:os";
 import { createLogger, type Logger } from "@mestore/telemetry/logger";
 import { serveMetrics } from "@mestore/telemetry/metrics-server";
 import { observeProcess } from "@mestore/telemetry/process-metrics";
 import { createRegistry, type Registry } from "@mestore/telemetry/registry";
+import program from "../package.json" with { type: "json" };
 import { type Config, parseConfig } from "./config.ts";
-import { realClock } from "./control/clock.ts";
-import { createLoop, type Loop } from "./control/loop.ts";
-import { parseLoopMemory } from "./control/memory.ts";
-import { createReconciler } from "./control/reconcile.ts";
-import type { DecisionRecord } from "./control/step.ts";
-import { createProfileDirectory } from "./file/profile-directory.ts";
-import { createStatusDirectory } from "./file/status-directory.ts";
-import { createTuningFile } from "./file/tuning-file.ts";
-import { createScrapeSource } from "./metrics-source/scrape.ts";
-import { parseStatus } from "./profile/status.ts";
+import { createFileLoop } from "./main/file-loop.ts";
+import { createKubeProgram } from "./main/kube-loop.ts";
 
-/** Only this machine scrapes the operator's own metrics while it runs on files. */
-const metricsHost = "127.0.0.1";
+/** What both sources come to: something that runs, and how its probes see it. */
+interface Work {
+  run(signal: AbortSignal): Promise<number>;
+  isReady(): boolean;
+  isLive(): boolean;
+  /** Interface of the operator's own metrics. */
+  readonly metricsHost: string;
+}
 
-/** A verdict as the metric counts it; holds are no decisions that were made. */
-const countedAs = {
-  Applied: "applied",
-  Recommended: "recommended",
-  Verified: "verified",
-  Unverified: "unverified",
-  Kept: "unverified",
-  RolledBack: "rolled_back",
-  Withdrawn: "rolled_back",
-  Held: null,
-} as const satisfies Record<DecisionRecord["verdict"], string | null>;
-
-async function createFileLoop(config: Config, registry: Registry, logger: Logger): Promise<Loop> {
-  const { timeScale } = config;
-  const timing = createTiming(timeScale);
-  const clock = realClock;
-  const available = registry.cell(operatorMetrics.metricsAvailable, {});
-  const { tuningFile } = config;
-  const reconciler = createReconciler({
-    source: createScrapeSource({
-      url: config.scrapeUrl,
-      scrapeSeconds: timing.scrapeSeconds,
-      longestWindowSeconds: timing.longestWindowSeconds,
-      now: clock.nowSeconds,
-    }),
-    delivery: await createTuningFile({
-      path: tuningFile,
-      onInvalid: (detail) =>
-        logger.warn({ path: tuningFile, detail }, "the tuning file is no tuning document"),
-    }),
-    store: createStatusDirectory({
-      directory: config.statusDirectory,
-      parseStatus,
-      parseMemory: parseLoopMemory,
-      onUnreadable: (path, detail) =>
-        logger.warn({ path, detail }, "cannot be read; this part is started afresh"),
-    }),
-    clock,
-    logger,
-    timing,
-    timeScale,
-    onDecision({ verdict }) {
-      const counted = countedAs[verdict];
-      if (counted !== null)
-        registry.cell(operatorMetrics.decisions, { knob: "ttl", verdict: counted }).add(1);
-    },
-    onObservation: ({ ok }) => available.set(ok ? 1 : 0),
-  });
-  return createLoop({
-    profiles: createProfileDirectory(config.profilesDirectory),
-    reconciler,
-    // One scrape address and one tuning file are one target, whatever the profiles call it.
-    targetOf: () => tuningFile,
-    clock,
-    timing,
+async function createWork(config: Config, registry: Registry, logger: Logger): Promise<Work> {
+  if (config.source === "file") {
+    const loop = await createFileLoop(config, registry, logger);
+    return {
+      run: async (signal) => {
+        await loop.run(signal);
+        return 0;
+      },
+      isReady: () => true,
+      isLive: () => true,
+      // Only this machine scrapes it while it runs on files.
+      metricsHost: "127.0.0.1",
+    };
+  }
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+  const kube = await createKubeProgram(config, {
     registry,
     logger,
+    identity: `${hostname()}_${crypto.randomUUID()}`,
+    version: program.version,
+    inCluster: host === undefined || port === undefined ? null : { host, port },
   });
+  return { ...kube, metricsHost: "0.0.0.0" };
 }
 
 async function main(): Promise<number> {
@@ -97,16 +60,22 @@ async function main(): Promise<number> {
     });
 
   try {
-    const loop = await createFileLoop(config, registry, logger);
+    const work = await createWork(config, registry, logger);
     const server = serveMetrics({
       registry,
       port: config.metricsPort,
-      hostname: metricsHost,
+      hostname: work.metricsHost,
       logger,
+      probes: { "/livez": work.isLive, "/readyz": work.isReady },
     });
-    logger.info({ metricsUrl: server.url, timeScale: config.timeScale }, "started");
+    logger.info(
+      { metricsUrl: server.url, timeScale: config.timeScale, version: program.version },
+      "started",
+    );
     try {
-      await loop.run(stop.signal);
+      const exitCode = await work.run(stop.signal);
+      logger.info("stopped");
+      return exitCode;
     } finally {
       await server.stop();
     }
@@ -114,8 +83,6 @@ async function main(): Promise<number> {
     logger.fatal({ err: error }, "cannot run");
     return 1;
   }
-  logger.info("stopped");
-  return 0;
 }
 
 process.exitCode = await main();

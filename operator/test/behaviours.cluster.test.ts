@@ -117,7 +117,7 @@ describe("behaviour 1: metrics that cannot be trusted move no knob, and each fau
 
   for (const fault of faulty)
     test.concurrent(
-      `${fault}`,
+      fault,
       async () => {
         const shop = shopOf(fault as ShopName);
         await holdUnder(shop, sourceFaults[fault as SourceFault], () =>
@@ -186,6 +186,56 @@ test.concurrent(
         event.verb === "patch",
     );
     expect(writes.length).toBeLessThanOrEqual(1);
+  },
+  180_000,
+);
+
+test.concurrent(
+  "behaviour 3: after metrics recover nothing is economised until a full window is covered",
+  async () => {
+    // Nothing is shortened in the first six hours: here they are 43 s, and the window of an hour is 7 s.
+    const shop = await openShop(cluster, { pods: 1, serviceTtlSeconds: 40 });
+    const own = await createOperatorAccount({ cluster, namespaces: [shop.namespace] });
+    try {
+      await shop.putProfile({
+        mode: "Auto",
+        metrics: { windowSeconds: 3600 },
+        objectives: [
+          { name: "hits", type: "HitRate", hitRate: { class: "product", targetPercent: "60" } },
+        ],
+        cache: { mode: "Auto", classes: [{ name: "product", maxTTLSeconds: 600 }] },
+      });
+      const economiser = await own.start(["--time-scale", "500"]);
+      const held = (reason: string) =>
+        waitFor(() => economiser.log.find((line) => line["reason"] === reason), {
+          ...patience,
+          what: `a shortening that is held: ${reason}`,
+        });
+      await held("TooEarlyToShorten");
+      shop.target.each((service) => {
+        service.fault = "serverError";
+      });
+      const from = performance.now();
+      await waitFor(() => performance.now() - from > (6 * 3_600_000) / 500, patience);
+      // The six hours are over, and only now there are metrics again.
+      shop.target.each((service) => {
+        service.fault = null;
+      });
+      await held("MetricsJustReturned");
+      const applied = await waitFor(
+        () => economiser.log.find(({ verdict }) => verdict === "Applied"),
+        { ...patience, what: "the shortening" },
+      );
+      expect(Number(applied["to"])).toBeLessThan(40);
+      const returned = economiser.log.findLast(
+        ({ condition, status }) => condition === "MetricsAvailable" && status === "True",
+      );
+      const waitedMs = Date.parse(String(applied["time"])) - Date.parse(String(returned?.["time"]));
+      expect(waitedMs).toBeGreaterThanOrEqual(3_600_000 / 500 - 100);
+    } finally {
+      await own.close();
+      await shop.close();
+    }
   },
   180_000,
 );

@@ -41,6 +41,8 @@ export interface AccountOptions {
   readonly namespaces: readonly string[];
   readonly rules?: readonly PolicyRule[];
   readonly leaseRules?: readonly PolicyRule[];
+  /** As the chart's value of this name: a ClusterRole instead of a Role in each namespace. */
+  readonly clusterWide?: boolean;
 }
 
 /** The operator's service account with the rights of the chart's roles and no others. */
@@ -80,7 +82,9 @@ export async function createOperatorAccount(options: AccountOptions): Promise<Op
     });
   };
   await grant(home, `${name}-lease`, options.leaseRules ?? leaseRules);
-  for (const namespace of namespaces) await grant(namespace, name, options.rules ?? operatorRules);
+  const rules = options.rules ?? operatorRules;
+  if (options.clusterWide === true) await grantEverywhere(cluster, home, rules);
+  else for (const namespace of namespaces) await grant(namespace, name, rules);
 
   const kubeconfig = cluster.tokenKubeconfig(await cluster.serviceAccountToken(home, name));
   const user = `system:serviceaccount:${home}:${name}`;
@@ -118,6 +122,21 @@ export async function createOperatorAccount(options: AccountOptions): Promise<Op
       await Promise.all(running.map(({ exited }) => exited));
     },
   };
+}
+
+async function grantEverywhere(
+  cluster: TestCluster,
+  home: string,
+  rules: readonly PolicyRule[],
+): Promise<void> {
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  const metadata = { name: `${leaseName}-${home}` };
+  await cluster.request("POST", `${rbac}/clusterroles`, { metadata, rules });
+  await cluster.request("POST", `${rbac}/clusterrolebindings`, {
+    metadata,
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: metadata.name },
+    subjects: [{ kind: "ServiceAccount", name: leaseName, namespace: home }],
+  });
 }
 
 /** `patch configmaps`, `patch performanceprofiles/status`. */

@@ -18,7 +18,10 @@ export interface OperatorProcess {
   /** Whether it holds the lease, as its log says. */
   leads(): boolean;
   /** Sum of its own series of this metric whose labels include these; 0 where there is none. */
-  metric(metric: { readonly name: string }, labels?: LogLine): Promise<number>;
+  metric(
+    metric: { readonly name: string },
+    labels?: Readonly<Record<string, string>>,
+  ): Promise<number>;
   /** Status code of a probe. */
   probe(path: "/livez" | "/readyz"): Promise<number>;
   residentBytes(): number;

@@ -14,20 +14,27 @@ export interface Shop {
   /** Of the profile, as the operator's log names it. */
   readonly key: string;
   readonly target: Target;
-  putProfile(spec: object, name?: string): Promise<void>;
+  putProfile(spec: object, options?: PutOptions): Promise<void>;
   /** Merge patch. */
   patchProfile(patch: object, name?: string): Promise<void>;
   annotate(annotations: Readonly<Record<string, string | null>>): Promise<void>;
   deleteProfile(): Promise<void>;
   /** As it stands; null where there is none. */
-  readProfile(name?: string): Promise<KubeObject | null>;
+  readProfile(name?: string): Promise<KubeObject>;
   readStatus(name?: string): Promise<ProfileStatus | null>;
   /** `True Verifying`; "absent" before the first status. */
   condition(type: ConditionType, name?: string): Promise<string>;
-  readConfigMap(name: string): Promise<KubeObject | null>;
+  /** Null where there is none. */
+  readConfigMap(name: string): Promise<KubeObject>;
   readDocument(): Promise<TuningDocument | null>;
   events(): Promise<readonly ToldEvent[]>;
   close(): Promise<void>;
+}
+
+export interface PutOptions {
+  /** `storefront` unless said otherwise. */
+  readonly name?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface ToldEvent {
@@ -51,7 +58,7 @@ export async function openShop(cluster: TestCluster, options: ShopOptions = {}):
     ...{ pods, rate, keys, serviceTtlSeconds },
   });
   const profiles = `/apis/${profileApiVersion}/namespaces/${namespace}/performanceprofiles`;
-  const find = async (path: string): Promise<KubeObject | null> => {
+  const find = async (path: string): Promise<KubeObject> => {
     const response = await cluster.fetch("GET", path);
     if (response.status === 404) return null;
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
@@ -69,10 +76,10 @@ export async function openShop(cluster: TestCluster, options: ShopOptions = {}):
     namespace,
     key: `${namespace}/${profileName}`,
     target,
-    async putProfile(spec, name = profileName) {
+    async putProfile(spec, { name = profileName, annotations = {} } = {}) {
       await cluster.request("POST", profiles, {
         ...{ apiVersion: profileApiVersion, kind: profileKind },
-        metadata: { name, namespace },
+        metadata: { name, namespace, annotations },
         spec: { targetRef: { name: target.name }, ...spec },
       });
     },

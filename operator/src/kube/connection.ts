@@ -1,0 +1,166 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Where the API server is and who we are to it, at one moment. */
+export interface Connection {
+  /** Origin and path prefix, without a slash at the end. */
+  readonly server: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: ConnectionTls;
+  /** HTTP proxy in between. */
+  readonly proxy?: string;
+}
+
+export interface ConnectionTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that the server's certificate must carry, where it is not that of the address. */
+  readonly serverName?: string;
+  /** False only where the kubeconfig says `insecure-skip-tls-verify`. */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** Who we are to the API server; the credentials behind it may change while the program runs. */
+export interface Credentials {
+  /** Namespace of the pod or of the kubeconfig's context; null where neither says. */
+  readonly namespace: string | null;
+  /** As read at most a minute ago. Rejects when files cannot be read or a plugin fails. */
+  connection(): Promise<Connection>;
+  /** The server refused what was last given: read everything anew. */
+  renew(): void;
+}
+
+/** How old a token that was read may be; client-go re-reads token files as often. */
+const readSeconds = 60;
+
+/** Where kubelet mounts the token, the CA and the namespace of a pod's service account. */
+export const serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+export interface InClusterOptions {
+  /** `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`. */
+  readonly host: string;
+  readonly port: string;
+  readonly directory?: string;
+  readonly monotonicSeconds: () => number;
+}
+
+/**
+ * The service account of a pod. Kubelet replaces the token before it expires and the CA when that is
+ * rotated, so both are read again and again.
+ */
+export async function createInClusterCredentials(options: InClusterOptions): Promise<Credentials> {
+  const { host, port, directory = serviceAccountDirectory } = options;
+  const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const read = async (file: string) => (await readFile(join(directory, file), "utf8")).trim();
+  return {
+    namespace: await read("namespace"),
+    ...remember(options.monotonicSeconds, async () => {
+      const [token, ca] = await Promise.all([read("token"), read("ca.crt")]);
+      return { server, headers: { authorization: `Bearer ${token}` }, tls: { ca } };
+    }),
+  };
+}
+
+export interface KubeconfigOptions {
+  readonly path: string;
+  readonly monotonicSeconds: () => number;
+}
+
+/**
+ * The current context of a kubeconfig file, with all that the format knows: files beside it, inline
+ * data, exec plugins, token files, OIDC. @kubernetes/client-node reads it; since that takes 50 MB
+ * and a fifth of a second, it is loaded only here, never in a pod.
+ * @throws when the file cannot be read or names no cluster
+ */
+export async function createKubeconfigCredentials(
+  options: KubeconfigOptions,
+): Promise<Credentials> {
+  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
+  const load = () => {
+    const config = new KubeConfig();
+    config.loadFromFile(options.path);
+    return config;
+  };
+  let config = load();
+  const remembered = remember(options.monotonicSeconds, async () => {
+    const cluster = config.getCurrentCluster();
+    if (cluster === null) throw new Error(`${options.path}: the current context names no cluster`);
+    const asked: RequestAuthentication = {};
+    await config.applyToHTTPSOptions(asked);
+    return {
+      server: cluster.server.replace(/\/+$/, ""),
+      headers: headersOf(asked),
+      tls: tlsOf(asked),
+      ...proxyOf(cluster.proxyUrl),
+    };
+  });
+  return {
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? null,
+    connection: remembered.connection,
+    renew() {
+      // What plugins gave lives in the object: only another one asks them again.
+      config = load();
+      remembered.renew();
+    },
+  };
+}
+
+/** What `applyToHTTPSOptions` fills in of node's request options. */
+interface RequestAuthentication {
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+  auth?: string;
+  headers?: Record<string, string>;
+}
+
+function headersOf({ headers = {}, auth }: RequestAuthentication): Record<string, string> {
+  const lowered = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+  const basic = auth === undefined ? {} : { authorization: `Basic ${btoa(auth)}` };
+  return { ...Object.fromEntries(lowered), ...basic };
+}
+
+function tlsOf(asked: RequestAuthentication): ConnectionTls {
+  const { ca, cert, key, servername, rejectUnauthorized } = asked;
+  return {
+    ...(ca === undefined ? {} : { ca: String(ca) }),
+    ...(cert === undefined ? {} : { cert: String(cert) }),
+    ...(key === undefined ? {} : { key: String(key) }),
+    ...(servername === undefined ? {} : { serverName: servername }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+  };
+}
+
+function proxyOf(proxy: string | undefined): { proxy?: string } {
+  if (proxy === undefined) return {};
+  if (!/^https?:/.test(proxy))
+    throw new Error(`proxy-url ${proxy}: only http and https proxies are supported`);
+  return { proxy };
+}
+
+/** Reads once a minute, and once for all who ask at the same time. */
+function remember(
+  monotonicSeconds: () => number,
+  read: () => Promise<Connection>,
+): Pick<Credentials, "connection" | "renew"> {
+  let known: { readonly readAt: number; readonly connection: Promise<Connection> } | null = null;
+  return {
+    connection() {
+      const now = monotonicSeconds();
+      if (known === null || now - known.readAt >= readSeconds) {
+        const reading = { readAt: now, connection: read() };
+        known = reading;
+        reading.connection.catch(() => {
+          if (known === reading) known = null;
+        });
+      }
+      return known.connection;
+    },
+    renew() {
+      known = null;
+    },
+  };
+}

@@ -1,0 +1,178 @@
+import {
+  profileAnnotations,
+  profileLabel,
+  tuningConfigMapName,
+  tuningDocumentKey,
+} from "@mestore/contract/performance-profile";
+import { formatTuningDocument, parseTuningDocument } from "@mestore/contract/tuning-document";
+import { formatFaults } from "@mestore/contract/fault";
+import type { Logger } from "@mestore/telemetry/logger";
+import { z } from "zod";
+import { type Delivered, StaleWriteError, type TuningDelivery } from "../control/ports.ts";
+import type { Cache } from "./caches.ts";
+import { expectOk } from "./failure.ts";
+import { type KubeObject, keyOf, type Observed, splitKey } from "./objects.ts";
+import type { ObservedProfiles } from "./observed-profiles.ts";
+import { ownedMetadata, strangerOf } from "./owned-objects.ts";
+import { configMaps } from "./resources.ts";
+import { applyFields, refetch } from "./server-side-apply.ts";
+import type { KubeTime } from "./time.ts";
+import type { KubeTransport } from "./transport.ts";
+import type { WatchedConfigMap } from "./watched-objects.ts";
+
+export interface TuningConfigMapOptions {
+  readonly transport: KubeTransport;
+  readonly cache: Cache<WatchedConfigMap>;
+  readonly observed: ObservedProfiles;
+  readonly time: Pick<KubeTime, "monotonicSeconds">;
+  readonly logger: Logger;
+  /** Told of each document that is in place, so that pods may be told sooner than kubelet looks. */
+  readonly onWritten?: (key: string, revision: number) => void;
+}
+
+/** TuningDelivery that also tells whose document was changed by somebody else. */
+export interface TuningConfigMap extends TuningDelivery {
+  readonly onChange: (listener: (key: string) => void) => void;
+}
+
+const adoptedSchema = z.record(z.string(), z.number().positive());
+
+/**
+ * How long an unlabelled ConfigMap of the same name is believed to be absent: the watch sees only
+ * labelled ones, and a look costs a request. A write finds out at once, since it must create.
+ */
+const absentSeconds = 600;
+
+interface Look {
+  readonly atSeconds: number;
+  readonly stranger: string | null;
+}
+
+/**
+ * TuningDelivery on a ConfigMap `<profile>-tuning`, whose directory the target mounts. Only the document,
+ * our labels and the note of what was adopted are ours.
+ */
+export function createTuningConfigMap(options: TuningConfigMapOptions): TuningConfigMap {
+  const { transport, cache, time, logger } = options;
+  const observed = new Map<string, Observed | null>();
+  const looks = new Map<string, Look>();
+
+  const placeOf = (key: string) => {
+    const { namespace, name: profile } = splitKey(key);
+    return { namespace, profile, name: tuningConfigMapName(profile) };
+  };
+
+  /** What the watch knows; where it knows nothing, whether there is one that it cannot see. */
+  async function find(
+    key: string,
+  ): Promise<WatchedConfigMap | { readonly stranger: string | null }> {
+    const { namespace, name, profile } = placeOf(key);
+    const mapKey = keyOf({ namespace, name });
+    const known = cache.get(mapKey);
+    if (known !== null) return known;
+    const look = looks.get(key);
+    const now = time.monotonicSeconds();
+    if (look !== undefined && now - look.atSeconds < absentSeconds) return look;
+    const result = await transport.request<KubeObject>({
+      method: "GET",
+      path: configMaps.objectPath(namespace, name),
+    });
+    if (!result.ok && result.status === 404) {
+      looks.set(key, { atSeconds: now, stranger: null });
+      return { stranger: null };
+    }
+    const purpose = { verb: "get", resource: `configmaps "${name}" in "${namespace}"` };
+    const object = expectOk(result, purpose);
+    const stranger = strangerOf(object.metadata, profile);
+    if (stranger === null) {
+      cache.absorb(object);
+      const absorbed = cache.get(mapKey);
+      if (absorbed !== null) return absorbed;
+    }
+    looks.set(key, { atSeconds: now, stranger });
+    return { stranger };
+  }
+
+  async function read(key: string): Promise<Delivered> {
+    const found = await find(key);
+    if (!("document" in found)) {
+      observed.set(key, null);
+      return { document: null, adopted: null, foreignOwner: found.stranger };
+    }
+    const { uid, resourceVersion } = found.metadata;
+    observed.set(key, { uid, resourceVersion });
+    const [otherWriter = null] = found.otherWriters;
+    return {
+      document: parseDocument(key, found),
+      adopted: parseAdopted(found),
+      foreignOwner: strangerOf(found.metadata, placeOf(key).profile) ?? otherWriter,
+    };
+  }
+
+  function parseDocument(key: string, { document }: WatchedConfigMap) {
+    if (document === null) return null;
+    const parsed = parseTuningDocument(document);
+    if (parsed.ok) return parsed.value;
+    const detail = formatFaults(parsed.faults);
+    logger.warn({ profile: key, detail }, "the ConfigMap holds no tuning document");
+    return null;
+  }
+
+  return {
+    read,
+
+    async write(key, document, adopted) {
+      const { namespace, name, profile } = placeOf(key);
+      if (!observed.has(key)) await read(key);
+      const seen = observed.get(key) ?? null;
+      const annotations =
+        adopted === null ? {} : { [profileAnnotations.adopted]: JSON.stringify(adopted) };
+      try {
+        const written = await applyFields(transport, {
+          resource: configMaps,
+          namespace,
+          name,
+          observed: seen,
+          metadata: {
+            ...ownedMetadata(profile, options.observed.expect(key).uid),
+            annotations,
+          },
+          fields: { data: { [tuningDocumentKey]: formatTuningDocument(document) } },
+        });
+        cache.absorb(written);
+        const { uid, resourceVersion } = written.metadata;
+        observed.set(key, { uid, resourceVersion });
+      } catch (error) {
+        observed.delete(key);
+        if (error instanceof StaleWriteError) {
+          // Whoever was first may be one that the watch does not see, or has not seen yet.
+          looks.delete(key);
+          const found = await refetch(transport, configMaps, namespace, name);
+          if (found !== null && strangerOf(found.metadata, profile) === null) cache.absorb(found);
+        }
+        throw error;
+      }
+      options.onWritten?.(key, document.revision);
+    },
+
+    onChange(listener) {
+      cache.onChange(({ before, after }) => {
+        const metadata = (after ?? before)?.metadata;
+        const profile = metadata?.labels?.[profileLabel];
+        if (profile !== undefined && metadata?.name === tuningConfigMapName(profile))
+          listener(keyOf({ namespace: metadata.namespace ?? "", name: profile }));
+      });
+    },
+  };
+}
+
+function parseAdopted({ metadata }: WatchedConfigMap): Readonly<Record<string, number>> | null {
+  const text = metadata.annotations?.[profileAnnotations.adopted];
+  if (text === undefined) return null;
+  try {
+    const parsed = adoptedSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

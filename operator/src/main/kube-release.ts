@@ -1,0 +1,84 @@
+import { profileFinalizer } from "@mestore/contract/performance-profile";
+import type { Logger } from "@mestore/telemetry/logger";
+import type { Cache } from "../kube/caches.ts";
+import { keyOf } from "../kube/objects.ts";
+import type { KubeProfileSource } from "../kube/profile-source.ts";
+import type { KubeTime } from "../kube/time.ts";
+import type { WatchedProfile } from "../kube/watched-objects.ts";
+import type { KubeAdapters } from "./kube-adapters.ts";
+
+export interface ReleaseOptions {
+  readonly adapters: KubeAdapters;
+  readonly profiles: Cache<WatchedProfile>;
+  readonly time: KubeTime;
+  readonly timeScale: number;
+  readonly logger: Logger;
+}
+
+/** In all, however many pods do not take their values up. */
+const releaseSeconds = 60;
+/** What the loop's own restoring leaves of its minute (docs/tuning.md, "Deletion") for letting go. */
+const lettingGoSeconds = 15;
+const lookSeconds = 0.2;
+
+/**
+ * Before the operator is removed: every profile that it wrote for is treated as if it were being deleted.
+ * What was adopted is put back, the pods are waited for, the finalizer goes; nothing else of the profile
+ * does. What is not done in a minute is let go as it stands.
+ * @returns keys of the profiles that could not be let go
+ */
+export async function releaseProfiles(
+  { adapters, profiles, time, timeScale, logger }: ReleaseOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const startedAt = time.monotonicSeconds();
+  const sinceSeconds = time.nowSeconds() - lettingGoSeconds / timeScale;
+  const held = () =>
+    [...profiles.values()]
+      .filter(({ metadata }) => metadata.finalizers?.includes(profileFinalizer) === true)
+      .map(({ metadata }) => keyOf(metadata));
+  logger.info({ profiles: held() }, "letting go");
+
+  const winding = new AbortController();
+  const stop = () => winding.abort(signal.reason);
+  signal.addEventListener("abort", stop);
+  const loop = adapters
+    .createLoop(asDeleted(adapters.source, held, sinceSeconds))
+    .run(winding.signal);
+  while (held().length > 0 && !signal.aborted) {
+    if (time.monotonicSeconds() - startedAt >= releaseSeconds) break;
+    await time.sleep(lookSeconds, signal);
+  }
+  stop();
+  await loop;
+  signal.removeEventListener("abort", stop);
+
+  for (const key of held()) {
+    try {
+      await adapters.source.list();
+      await adapters.finalizer.release(key);
+      logger.warn({ profile: key }, "let go as it stands");
+    } catch (error) {
+      logger.error({ err: error, profile: key }, "cannot be let go");
+    }
+  }
+  return held();
+}
+
+/** Profiles that were written for, as if somebody were deleting them since `sinceSeconds`. */
+function asDeleted(
+  source: KubeProfileSource,
+  held: () => readonly string[],
+  sinceSeconds: number,
+): KubeProfileSource {
+  return {
+    ...source,
+    async list() {
+      const keys = new Set(held());
+      const states = await source.list();
+      return states
+        .filter(({ key }) => keys.has(key))
+        .map((state) => ({ ...state, deleting: state.deleting ?? { sinceSeconds } }));
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { rm } from "node:fs/promises";
+import { profileApiVersion, profileKind } from "@mestore/contract/performance-profile";
+import { applyCrd } from "@mestore/tools/cluster/apply-crd";
+import { startCluster } from "@mestore/tools/cluster/test-cluster";
+import { waitFor } from "@mestore/tools/stack/wait-for";
+import { parseExposition } from "../src/metrics-source/exposition.ts";
+import { mountAccount, startOperator } from "./cluster-bench.ts";
+import { createModelService } from "./model-service.ts";
+
+/** What the operator's own metrics say of it at one moment. */
+export interface Footprint {
+  readonly passes: number;
+  readonly failed: number;
+  /** To the API server, all and those that write. */
+  readonly requests: number;
+  readonly patches: number;
+  readonly megabytes: number;
+}
+
+export interface ManyProfiles {
+  readonly profiles: number;
+  readonly timeScale: number;
+  read(): Promise<Footprint>;
+  close(): Promise<void>;
+}
+
+const namespace = "shop";
+
+/**
+ * A control plane of its own with so many Deployments, each with a ready pod and a profile, and an operator that
+ * works on them. One modelled service answers for all pods.
+ */
+export async function startManyProfiles(options: {
+  readonly profiles: number;
+  readonly timeScale: number;
+}): Promise<ManyProfiles> {
+  const { profiles, timeScale } = options;
+  const cluster = await startCluster({ controllers: false });
+  await applyCrd(cluster);
+  await cluster.request("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
+  const model = createModelService({
+    now: () => Date.now() / 1000,
+    readTuning: () => Promise.resolve(null),
+    ...{ keys: 100, rate: 50_000, initialTtlSeconds: 60 },
+  });
+  // Every address of the loopback network leads here.
+  const service = Bun.serve({
+    hostname: "0.0.0.0",
+    port: 0,
+    async fetch() {
+      const page = await model.readPage();
+      return typeof page === "string" ? new Response(page) : new Response(null, { status: 500 });
+    },
+  });
+
+  /** A Deployment, its pod, and its profile. */
+  async function putShop(number: number): Promise<void> {
+    const name = `shop-${number}`;
+    const labels = { app: name };
+    const container = { name: "service", image: "mestore.dev/none:0" };
+    const deployment = await cluster.request(
+      "POST",
+      `/apis/apps/v1/namespaces/${namespace}/deployments`,
+      {
+        metadata: { name, namespace },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { containers: [container] } },
+        },
+      },
+    );
+    const { uid } = deployment.metadata;
+    await cluster.putPod({
+      ...{ namespace, name: `${name}-6f5f4b7589-abcde`, labels },
+      ...{ ip: `127.0.${1 + Math.floor(number / 250)}.${1 + (number % 250)}` },
+      port: service.port ?? 0,
+      ownerReference: { apiVersion: "apps/v1", kind: "Deployment", name, uid },
+    });
+    await cluster.request(
+      "POST",
+      `/apis/${profileApiVersion}/namespaces/${namespace}/performanceprofiles`,
+      {
+        ...{ apiVersion: profileApiVersion, kind: profileKind },
+        metadata: { name, namespace },
+        spec: { targetRef: { name }, cache: { classes: [{ name: "product" }] } },
+      },
+    );
+  }
+
+  const numbers = Array.from({ length: profiles }, (_, number) => number);
+  while (numbers.length > 0) await Promise.all(numbers.splice(0, 20).map(putShop));
+  const account = await mountAccount(cluster, namespace);
+  const operator = startOperator(
+    ["--service-account-dir", account, "--time-scale", String(timeScale)],
+    cluster,
+  );
+  return {
+    profiles,
+    timeScale,
+    async read() {
+      const parsed = parseExposition(await operator.metrics());
+      if (!parsed.ok) throw new Error(parsed.detail);
+      const { samples } = parsed.exposition;
+      const sum = (name: string, [label, value]: readonly string[] = []) =>
+        samples
+          .filter((one) => one.name === name && (!label || one.labels[label] === value))
+          .reduce((total, one) => total + one.value, 0);
+      return {
+        passes: sum("mestore_operator_reconciles_total"),
+        failed: sum("mestore_operator_reconciles_total", ["outcome", "failed"]),
+        requests: sum("mestore_operator_kube_requests_total"),
+        patches: sum("mestore_operator_kube_requests_total", ["method", "PATCH"]),
+        megabytes: sum("process_resident_memory_bytes") / 1e6,
+      };
+    },
+    async close() {
+      operator.kill("SIGKILL");
+      await operator.exited;
+      await service.stop(true);
+      await cluster.stop();
+      await rm(account, { recursive: true });
+    },
+  };
+}
+
+/** Looks at the metrics cost memory too: no more of them than a Prometheus would take. */
+const lookMs = ({ timeScale }: ManyProfiles) => 7500 / timeScale;
+
+/** Until every profile has its status and two resyncs went by in which nothing was written. */
+export async function untilQuiet(many: ManyProfiles, timeoutMs: number): Promise<void> {
+  let quiet = await many.read();
+  await waitFor(
+    async () => {
+      const now = await many.read();
+      if (now.passes < 2 * many.profiles) return false;
+      if (now.patches !== quiet.patches) quiet = now;
+      return now.passes - quiet.passes >= 2 * many.profiles;
+    },
+    { what: "the profiles to settle", timeoutMs, intervalMs: lookMs(many) },
+  );
+}
+
+/** What so many passes of every profile cost, and the most memory that was seen over them. */
+export async function measureResyncs(many: ManyProfiles, resyncs: number, timeoutMs: number) {
+  const before = await many.read();
+  const startedAt = performance.now();
+  let megabytes = 0;
+  const after = await waitFor(
+    async () => {
+      const now = await many.read();
+      megabytes = Math.max(megabytes, now.megabytes);
+      return now.passes - before.passes >= resyncs * many.profiles && now;
+    },
+    { what: `${resyncs} resyncs`, timeoutMs, intervalMs: lookMs(many) },
+  );
+  const seconds = (performance.now() - startedAt) / 1000;
+  return {
+    writes: after.patches - before.patches,
+    requestsPerSecond: (after.requests - before.requests) / seconds,
+    failed: after.failed - before.failed,
+    megabytes,
+  };
+}
