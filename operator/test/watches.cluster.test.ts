@@ -86,7 +86,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "behaviour 15: hundreds of watches one after another: each resource has one, memory stays flat",
+  "behaviour 15: a hundred watches one after another: each resource has one, memory stays flat",
   async () => {
     const { proxy, operator, paths, isWatchingAll } = await startWatched();
     let openedAt = performance.now();
@@ -95,20 +95,20 @@ test.concurrent(
         // A watch that ends sooner counts as a failure, and is followed by a pause.
         await waitFor(() => performance.now() - openedAt > 1020);
         proxy.endWatches();
-        openedAt = performance.now();
         await waitFor(isWatchingAll, { ...patience, what: "one watch for each resource" });
+        openedAt = performance.now();
       }
     };
-    await reopen(8);
+    await reopen(6);
     const before = operator.residentBytes();
-    const rounds = 24;
+    const rounds = 18;
     await reopen(rounds);
     const grownMb = (operator.residentBytes() - before) / 1e6;
     const opened = proxy.requests.filter(({ isWatch }) => isWatch).length;
     process.stdout.write(
       `${opened} watches; memory grew by ${grownMb.toFixed(1)} MB over the last ${rounds * paths.length}\n`,
     );
-    expect(opened).toBe((8 + rounds + 1) * paths.length);
+    expect(opened).toBe((6 + rounds + 1) * paths.length);
     expect(grownMb).toBeLessThan(30);
     // Each went on from where the one before it ended: nothing was listed a second time.
     const lists = proxy.requests.filter(
@@ -116,7 +116,7 @@ test.concurrent(
     );
     expect(lists).toHaveLength(paths.length);
   },
-  120_000,
+  240_000,
 );
 
 test.concurrent(

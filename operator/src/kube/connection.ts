@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 
 /** Where the API server is and who we are to it, at one moment. */
 export interface Connection {
@@ -25,10 +26,17 @@ export interface ConnectionTls {
 export interface Credentials {
   /** Namespace of the pod or of the kubeconfig's context; null where neither says. */
   readonly namespace: string | null;
+  /** The account of the pod, null outside one and where its token does not say. */
+  readonly serviceAccount: ServiceAccount | null;
   /** As read at most a minute ago. Rejects when files cannot be read or a plugin fails. */
   connection(): Promise<Connection>;
   /** The server refused what was last given: read everything anew. */
   renew(): void;
+}
+
+export interface ServiceAccount {
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** How old a token that was read may be; client-go re-reads token files as often. */
@@ -55,11 +63,29 @@ export async function createInClusterCredentials(options: InClusterOptions): Pro
   const read = async (file: string) => (await readFile(join(directory, file), "utf8")).trim();
   return {
     namespace: await read("namespace"),
+    serviceAccount: parseAccount(await read("token")),
     ...remember(options.monotonicSeconds, async () => {
       const [token, ca] = await Promise.all([read("token"), read("ca.crt")]);
       return { server, headers: { authorization: `Bearer ${token}` }, tls: { ca } };
     }),
   };
+}
+
+/** The claims of a bound token (KEP-1205), which the API server has signed for us and not we for others. */
+const accountSchema = z.object({
+  "kubernetes.io": z.object({
+    serviceaccount: z.object({ name: z.string().min(1), uid: z.string().min(1) }),
+  }),
+});
+
+function parseAccount(token: string): ServiceAccount | null {
+  try {
+    const [, payload = ""] = token.split(".");
+    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    return accountSchema.parse(claims)["kubernetes.io"].serviceaccount;
+  } catch {
+    return null;
+  }
 }
 
 export interface KubeconfigOptions {
@@ -97,6 +123,7 @@ export async function createKubeconfigCredentials(
   });
   return {
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? null,
+    serviceAccount: null,
     connection: remembered.connection,
     renew() {
       // What plugins gave lives in the object: only another one asks them again.

@@ -6,6 +6,7 @@ import { waitFor } from "@mestore/tools/stack/wait-for";
 import { LeaseLostError } from "../control/ports.ts";
 import { createTestLogger, openTransport, openWire, realTime } from "./cluster.fixture.ts";
 import { createLease, fenceWrites, type LeaseTiming } from "./lease.ts";
+import type { ServiceAccount } from "./connection.ts";
 import { configMaps, leases } from "./resources.ts";
 import type { KubeTime } from "./time.ts";
 
@@ -39,7 +40,12 @@ interface Contender {
 async function contend(
   name: string,
   identity: string,
-  options: { kubeconfig?: string; time?: Partial<KubeTime>; seize?: boolean } = {},
+  options: {
+    kubeconfig?: string;
+    time?: Partial<KubeTime>;
+    seize?: boolean;
+    owner?: ServiceAccount;
+  } = {},
 ): Promise<Contender> {
   const registry = createRegistry();
   const { logger } = createTestLogger();
@@ -48,6 +54,7 @@ async function contend(
     ...{ transport, namespace, name, identity, timing, registry, logger },
     time: { ...realTime, ...options.time },
     ...(options.seize === undefined ? {} : { seize: options.seize }),
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
   });
   const fenced = fenceWrites(transport, lease);
   const terms: unknown[] = [];
@@ -174,4 +181,29 @@ test("whoever seizes it has it, and who had it stops at its next renewal", async
   expect(leader.terms[0]).toBeInstanceOf(LeaseLostError);
   await seizing.stop();
   expect((await read(name)).spec.holderIdentity).toBe("release");
+});
+
+test("the lease goes with the account of who leads, whatever was there before", async () => {
+  const name = "owned";
+  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+  const { metadata } = await cluster.request("POST", accounts, { metadata: { name: "operator" } });
+  const stranger = await contend(name, "without-account");
+  await waitFor(() => stranger.isLeading());
+  await stranger.stop();
+  const owner = { name: "operator", uid: metadata.uid };
+  const leader = await contend(name, "leader", { owner });
+  await waitFor(() => leader.isLeading());
+  const { renewTime } = (await read(name)).spec;
+  await waitFor(async () => (await read(name)).spec.renewTime !== renewTime);
+  expect((await read(name)).metadata.ownerReferences).toEqual([
+    { apiVersion: "v1", kind: "ServiceAccount", ...owner },
+  ]);
+
+  await leader.stop();
+  await cluster.request("DELETE", `${accounts}/operator`);
+  const path = leases.objectPath(namespace, name);
+  await waitFor(async () => (await cluster.fetch("GET", path)).status === 404, {
+    what: "the garbage collector",
+    timeoutMs: 30_000,
+  });
 });

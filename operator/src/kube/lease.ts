@@ -2,6 +2,7 @@ import { operatorMetrics } from "@mestore/contract/metrics";
 import type { Logger } from "@mestore/telemetry/logger";
 import type { Registry } from "@mestore/telemetry/registry";
 import { LeaseLostError } from "../control/ports.ts";
+import type { ServiceAccount } from "./connection.ts";
 import { describeFailure } from "./failure.ts";
 import type { KubeObject } from "./objects.ts";
 import { leases } from "./resources.ts";
@@ -31,6 +32,11 @@ export interface LeaseOptions {
   /** Unlike that of every other process, also of an earlier one of the same pod. */
   readonly identity: string;
   readonly timing?: LeaseTiming;
+  /**
+   * An account of the same namespace that the lease goes with, so that an uninstallation leaves none behind.
+   * Null: it stays.
+   */
+  readonly owner?: ServiceAccount | null;
   /**
    * Takes the lease from whoever has it, and leaves it to run out at the end: for what must be done before
    * everybody who leads is removed.
@@ -249,7 +255,7 @@ function planSpec(
 }
 
 function leaseBody(
-  { namespace, name }: LeaseOptions,
+  { namespace, name, owner = null }: LeaseOptions,
   resourceVersion: string | null,
   spec: LeaseSpec,
 ) {
@@ -257,7 +263,14 @@ function leaseBody(
   return {
     apiVersion: leases.apiVersion,
     kind: leases.kind,
-    metadata: { namespace, name, ...version },
+    metadata: {
+      namespace,
+      name,
+      ...version,
+      ...(owner !== null && {
+        ownerReferences: [{ apiVersion: "v1", kind: "ServiceAccount", ...owner }],
+      }),
+    },
     spec,
   };
 }

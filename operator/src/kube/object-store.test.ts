@@ -54,6 +54,20 @@ test("the end of an object of that name does not take another one's life", () =>
   expect(store.get("farm/cow")).not.toBeNull();
 });
 
+test("the answer to the write that was its end does not bring an object back", () => {
+  const { store } = createBench();
+  store.absorb(pet("cow", "5"));
+  store.remove(pet("cow", "7"));
+  store.absorb(pet("cow", "6", "quack"));
+  expect(store.get("farm/cow")).toBeNull();
+  // Nor does it after a list; another one of that name is another matter.
+  store.replace([], "10");
+  store.absorb(pet("cow", "6", "quack"));
+  expect(store.get("farm/cow")).toBeNull();
+  store.absorb(pet("cow", "11", "moo", "second"));
+  expect(store.get("farm/cow")?.noise).toBe("moo");
+});
+
 test("a list takes away what it lacks, but for what came after it", () => {
   const { store, names } = createBench();
   for (const [name, version] of [

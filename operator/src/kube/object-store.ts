@@ -14,7 +14,11 @@ export interface ObjectStore<T extends KubeObject> {
   get(key: string): T | null;
   inNamespace(namespace: string): Iterable<T>;
   values(): Iterable<T>;
-  /** An object as the server has just given it. An older version than the one known changes nothing. */
+  /**
+   * An object as the server has just given it. An older version than the one known changes nothing, and
+   * neither does one that is known to be gone: the answer to a write may come after the watch has told of
+   * the end that this write was.
+   */
   absorb(object: KubeObject): void;
   remove(object: KubeObject): void;
   /**
@@ -35,6 +39,8 @@ export function createObjectStore<T extends KubeObject>(
 ): ObjectStore<T> {
   const namespaces = new Map<string, Map<string, T>>();
   let listedVersion = "0";
+  /** Uids that went since the last list: an object of a version before that was not in it. */
+  const gone = new Set<string>();
 
   const at = ({ metadata }: KubeObject) => namespaces.get(metadata.namespace ?? "");
 
@@ -48,6 +54,9 @@ export function createObjectStore<T extends KubeObject>(
     if (before === null || !isSame(before, after))
       onChange({ key: keyOf(after.metadata), before, after });
   }
+
+  const isGone = ({ metadata: { uid, resourceVersion } }: KubeObject) =>
+    gone.has(uid) || !isLater(resourceVersion, listedVersion);
 
   function drop(object: KubeObject): void {
     const { namespace = "", name } = object.metadata;
@@ -70,8 +79,12 @@ export function createObjectStore<T extends KubeObject>(
     },
     inNamespace: (namespace) => namespaces.get(namespace)?.values() ?? [],
     values,
-    absorb: (object) => put(project(object)),
+    absorb(object) {
+      const known = at(object)?.get(object.metadata.name);
+      if (known !== undefined || !isGone(object)) put(project(object));
+    },
     remove(object) {
+      gone.add(object.metadata.uid);
       // Another one of the same name may have come since: its own events tell of it.
       const known = at(object)?.get(object.metadata.name);
       if (known !== undefined && known.metadata.uid === object.metadata.uid) drop(known);
@@ -79,6 +92,7 @@ export function createObjectStore<T extends KubeObject>(
     replace(objects, version) {
       const restored = isLater(listedVersion, version);
       listedVersion = version;
+      gone.clear();
       const listed = new Set(objects.map(({ metadata }) => keyOf(metadata)));
       for (const known of [...values()]) {
         const cameLater = !restored && isLater(versionOf(known), version);

@@ -116,6 +116,9 @@ if [ "$(wc -l < ${asked})" -eq 1 ]; then echo '${credential(stale)}'; else echo 
       monotonicSeconds: realTime.monotonicSeconds,
     });
     expect(credentials.namespace).toBe(namespace);
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
+    const { metadata } = await cluster.request("GET", path);
+    expect(credentials.serviceAccount).toEqual({ name: "default", uid: metadata.uid });
     const transport = await openTransport(credentials);
     expect(await whoAmI(transport)).toBe(`system:serviceaccount:${namespace}:default`);
 
@@ -139,6 +142,7 @@ if [ "$(wc -l < ${asked})" -eq 1 ]; then echo '${credential(stale)}'; else echo 
       ...{ host: "::1", port: "6443", directory: mount },
       monotonicSeconds: () => now,
     });
+    expect(credentials.serviceAccount).toBeNull();
     const seen = async () => (await credentials.connection()).headers["authorization"];
     expect((await credentials.connection()).server).toBe("https://[::1]:6443");
     expect(await seen()).toBe("Bearer first");

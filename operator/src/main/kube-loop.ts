@@ -83,9 +83,11 @@ export async function createKubeProgram(
   const namespaces =
     config.namespaces?.length === 0 ? [ownNamespace(credentials)] : config.namespaces;
   const caches = createCaches({ transport, namespaces, time, registry, logger });
+  const leaseNamespace = config.lease.namespace ?? ownNamespace(credentials);
   const lease = createLease({
     transport,
-    namespace: config.lease.namespace ?? ownNamespace(credentials),
+    namespace: leaseNamespace,
+    owner: leaseNamespace === credentials.namespace ? credentials.serviceAccount : null,
     name: config.lease.name,
     identity,
     timing: config.lease,
