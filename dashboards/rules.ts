@@ -159,7 +159,7 @@ function alertOnBurn(objective: Objective, rate: BurnRate): AlertingRule {
     annotations: {
       summary: `${objective.title}: the error budget burns ${factor} times too fast`,
       description: `{{ $value | humanizePercentage }} of the requests of {{ $labels.service }} in {{ $labels.namespace }} were bad over ${long}, and more than ${limit * 100} % still are over ${short}.`,
-      runbook: "docs/install.md#alerts",
+      runbook_url: "docs/install.md#alerts",
     },
   };
 }
@@ -177,7 +177,7 @@ function alertOnAbsence(): AlertingRule {
     annotations: {
       summary: "No pod of the shop reports metrics",
       description: `Prometheus has no metrics of ${releaseName} in ${releaseNamespace}: no other alert can fire, and the operator holds.`,
-      runbook: "docs/install.md#alerts",
+      runbook_url: "docs/install.md#alerts",
     },
   };
 }
@@ -231,7 +231,7 @@ export function createOperatorRules(): RulesFile {
             annotations: {
               summary: "No operator holds the lease",
               description: `No pod of ${releaseName} in ${releaseNamespace} works on the profiles. Services run on with the values that they have.`,
-              runbook: "docs/install.md#alerts",
+              runbook_url: "docs/install.md#alerts",
             },
           },
         ],

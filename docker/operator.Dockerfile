@@ -1,5 +1,6 @@
 # What `./mestore image operator` writes without a container engine. From the root of the repository:
 #   docker build -f docker/operator.Dockerfile --build-arg REVISION="$(git rev-parse HEAD)" -t mestore.dev/operator:0.1.0 .
+# A test holds its settings against those of our own builder and runs its compile step; no `docker build` was tried.
 ARG BUN_IMAGE=oven/bun:1.4.5
 ARG BASE_IMAGE=debian:12-slim
 
@@ -11,6 +12,10 @@ RUN bun install --frozen-lockfile --ignore-scripts --omit=optional
 RUN bun tools/image/compile-program.ts operator /out
 
 FROM ${BASE_IMAGE}
+# The slim image trusts nobody: without these no TLS to a store, a Prometheus or an API server can be checked.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="MeStore operator" \
       org.opencontainers.image.description="Keeps a service inside its performance objectives by tuning it from live metrics." \

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import colours from "picocolors";
 import { interruptedExitCode } from "./abort-on-signals.ts";
+import { registerCharts } from "./commands/charts.ts";
 import { registerCluster } from "./commands/cluster.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerExplain } from "./commands/explain.ts";
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
     registerExplain,
     registerTools,
     registerImage,
+    registerCharts,
     registerCluster,
   ])
     register(program);

@@ -85,6 +85,12 @@ test("the operator of operator-values.yaml may ask the Prometheus of storefront-
   expect(parse(read("operator-values.yaml")).prometheusAllow).toContain(new URL(url).host);
 });
 
+test("who copies guarded-prometheus.yaml reads which host to allow", () => {
+  const text = read("guarded-prometheus.yaml");
+  const { url } = findObject(parseObjects(text), profileKind).spec.metrics.prometheus;
+  expect(text).toContain(`[${new URL(url).host}]`);
+});
+
 describe("docs/install.md", () => {
   const shown = [...guide.matchAll(/```yaml\n# docs\/examples\/(\S+)\n([\s\S]*?)```/g)];
 

@@ -271,6 +271,52 @@ test("an operator for several namespaces, and one for all of them", async () => 
   expect(await may("list", "mestore.dev/performanceprofiles", namespace)).toBe(false);
 }, 60_000);
 
+test("an operator that cannot let go is told of, keeps its release, and can be removed all the same", async () => {
+  const session = await startSession(4);
+  const { namespace, helm, charts, values } = session;
+  const chart = charts.packages["mestore-operator"];
+  await helm("install", "operator", chart, await values({}));
+  const uninstalled = helm("uninstall", "operator").then(
+    () => "uninstalled",
+    (error: Error) => error.message,
+  );
+  const job = `/apis/batch/v1/namespaces/${namespace}/jobs/operator-mestore-operator-release`;
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  // What a kubelet would say of a program that gives up, however often it is tried.
+  const failed = await waitFor(
+    async () => {
+      const { items } = await cluster.request(
+        "GET",
+        `${pods}?labelSelector=app.kubernetes.io/component=release`,
+      );
+      for (const { metadata, status } of items)
+        if (status.phase === "Pending")
+          await cluster.request("PATCH", `${pods}/${metadata.name}/status`, {
+            status: { phase: "Failed" },
+          });
+      const response = await cluster.fetch("GET", job);
+      if (!response.ok) return null;
+      const { status } = (await response.json()) as KubeObject;
+      return (status?.conditions ?? []).find(({ type }: KubeObject) => type === "Failed") ?? null;
+    },
+    { what: "the Job to fail", timeoutMs: 60_000 },
+  );
+  expect(failed.reason).toBe("BackoffLimitExceeded");
+  expect(await uninstalled).toContain("operator-mestore-operator-release");
+  expect(await listRelease(namespace, "operator")).toContain(
+    "deployments operator-mestore-operator",
+  );
+  await helm("uninstall", "operator", "--no-hooks");
+  await waitFor(
+    async () =>
+      (await listRelease(namespace, "operator")).every((name) =>
+        /^(jobs|pods) .*-release/.test(name),
+      ),
+    { what: "everything but the Job that failed to go", timeoutMs: 30_000 },
+  );
+  expect(await exists(job)).toBe(true);
+}, 120_000);
+
 test("crds.yaml brings an older CRD up to date; Helm alone would not", async () => {
   const { helm, charts } = await startSession(4);
   const chart = charts.packages["mestore-operator"];

@@ -205,6 +205,8 @@ describe("the arguments", () => {
     const objects = await renderWith();
     const job = findObject(objects, "Job");
     expect(job.metadata.annotations["helm.sh/hook"]).toBe("pre-delete");
+    // The program takes a minute at most; whoever uninstalls is told of a failure soon after.
+    expect([job.spec.backoffLimit, job.spec.activeDeadlineSeconds]).toEqual([1, 100]);
     expect(job.spec.template.spec.serviceAccountName).toBe(
       findObject(objects, "Deployment").spec.template.spec.serviceAccountName,
     );
@@ -245,7 +247,15 @@ describe("the pods", () => {
     const ports = spec.egress.flatMap((rule: KubeObject) =>
       rule.ports.map(({ port }: KubeObject) => port),
     );
-    expect(ports).toEqual([53, 53, 443, 6443, 9090, 9464]);
+    expect(ports).toEqual([443, 6443, 53, 53, 9090, 9464]);
+  });
+
+  test("may always call the API server, on the ports that the cluster has it on", async () => {
+    for (const egress of [[], null]) {
+      const values = { networkPolicy: { egress, apiServerPorts: [16443] } };
+      const { spec } = findObject(await renderWith(values), "NetworkPolicy");
+      expect(spec.egress).toEqual([{ ports: [{ port: 16443, protocol: "TCP" }] }]);
+    }
   });
 });
 

@@ -64,7 +64,11 @@ test("with stores of one's own: no store, no seed, no Secret", async () => {
 });
 
 test("neither an evaluation nor a database of one's own is refused, with what to do", async () => {
-  await expect(renderWith({})).rejects.toThrow("name the Secret with the database's URL");
+  const refusal = "name the Secret with the database's URL";
+  await expect(renderWith({})).rejects.toThrow(refusal);
+  // Redis alone is forgotten as easily.
+  const { postgresql } = external.mestore;
+  await expect(renderWith({ mestore: { postgresql } })).rejects.toThrow(refusal);
 });
 
 test("the parts of the stack can be turned off", async () => {
@@ -235,11 +239,58 @@ describe("the Prometheus of an evaluation", () => {
     expect(Object.keys(data)).toEqual(["prometheus.yml", "mestore.rules.yaml"]);
   });
 
+  test("is asked by the pods of the operator, whatever they are called and wherever they are", async () => {
+    const callers = (objects: readonly KubeObject[]) =>
+      findObject(objects, "NetworkPolicy", "shop-prometheus").spec.ingress[0].from;
+    const named = await renderWith({
+      ...evaluation,
+      "mestore-operator": { nameOverride: "tuner" },
+    });
+    const { selector } = findObject(named, "Deployment", "shop-tuner").spec;
+    expect(callers(named)).toEqual([{ podSelector: selector }]);
+    const without = await renderWith({ ...evaluation, "mestore-operator": { enabled: false } });
+    expect(callers(without)).toEqual([
+      {
+        namespaceSelector: {},
+        podSelector: { matchLabels: { "app.kubernetes.io/name": "mestore-operator" } },
+      },
+    ]);
+  });
+
+  test("reaches the API server where the operator does", async () => {
+    const ports = async (values: object) =>
+      findObject(
+        await renderWith({ ...evaluation, "mestore-operator": values }),
+        "NetworkPolicy",
+        "shop-prometheus",
+      ).spec.egress[0].ports.map(({ port }: KubeObject) => port);
+    expect(await ports({ networkPolicy: { apiServerPorts: [16443] } })).toEqual([53, 53, 16443]);
+    expect(await ports({ enabled: false })).toEqual([53, 53, 443, 6443]);
+  });
+
   test("may see the pods of its namespace and nothing else", async () => {
     const { rules } = findObject(await renderWith(evaluation), "Role", "shop-prometheus");
     expect(rules).toEqual([
       { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] },
     ]);
+  });
+
+  test("scrapes as often as the operator looks, however much faster than time that is", async () => {
+    const intervalAt = async (timeScale: number, scrapeInterval = "") => {
+      const { data } = findObject(
+        await renderWith({
+          evaluation: { enabled: true, prometheus: { scrapeInterval } },
+          "mestore-operator": { timeScale },
+        }),
+        "ConfigMap",
+        "shop-prometheus",
+      );
+      return parse(data["prometheus.yml"]).global.scrape_interval;
+    };
+    expect(await intervalAt(1)).toBe("5000ms");
+    expect(await intervalAt(15)).toBe("1000ms");
+    expect(await intervalAt(40)).toBe("375ms");
+    expect(await intervalAt(15, "2s")).toBe("2s");
   });
 
   test("another configuration brings another pod", async () => {

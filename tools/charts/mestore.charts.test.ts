@@ -7,6 +7,7 @@ import {
   findObject,
   foreignApis,
   fullValues,
+  leastValues,
   listNames,
   type Renderer,
 } from "./render.fixture.ts";
@@ -87,9 +88,7 @@ test("each part can be turned off", async () => {
 });
 
 describe("the number of pods", () => {
-  const auto = (mode: string) => ({
-    profile: { enabled: true, spec: { mode, scaling: { mode: "Auto" } } },
-  });
+  const scaling = { enabled: true, spec: { mode: "Auto", scaling: { mode: "Auto" } } };
   const off = { autoscaling: { enabled: false } };
   const cases: readonly (readonly [string, object, number | undefined])[] = [
     ["is the HPA's", {}, undefined],
@@ -97,13 +96,18 @@ describe("the number of pods", () => {
     ["is what the values say", { ...off, replicas: 5 }, 5],
     ["may be zero", { ...off, replicas: 0 }, 0],
     ["is somebody else's with replicas: null", { ...off, replicas: null }, undefined],
-    ["is the operator's where the profile scales", { ...off, ...auto("Auto") }, undefined],
-    ["is the chart's where the profile only recommends", { ...off, ...auto("Recommend") }, 2],
+    ["is the chart's whatever a profile says of scaling", { ...off, profile: scaling }, 2],
   ];
   for (const [what, values, replicas] of cases)
     test(what, async () => {
       expect((await deploymentWith(values)).replicas).toBe(replicas);
     });
+
+  test("the HPA is there whatever a profile says of scaling", async () => {
+    expect(listNames(await renderWith({ profile: scaling }))).toContain(
+      "HorizontalPodAutoscaler shop-mestore",
+    );
+  });
 
   test("the HPA aims at the CPU of the service's own container", async () => {
     const { spec } = findObject(await renderWith(), "HorizontalPodAutoscaler");
@@ -175,6 +179,18 @@ describe("the stores", () => {
         .render("mestore", { values: { postgresql: { url } } })
         .then((objects) => findObject(objects, "Deployment").spec.template.metadata.annotations);
     expect(await withUrl("postgresql://a/b")).not.toEqual(await withUrl("postgresql://a/c"));
+  });
+
+  test("the hash of a URL tells nobody that another release has the same", async () => {
+    const values = { postgresql: { url: "postgresql://a/b" } };
+    const hashes = await Promise.all(
+      [{}, { release: "other" }, { namespace: "other" }].map(async (place) => {
+        const objects = await charts.render("mestore", { values, ...place });
+        const { annotations } = findObject(objects, "Deployment").spec.template.metadata;
+        return annotations["checksum/stores"];
+      }),
+    );
+    expect(new Set(hashes).size).toBe(3);
   });
 });
 
@@ -342,6 +358,13 @@ describe("the network", () => {
     expect([ingress, policyTypes]).toEqual([undefined, ["Ingress", "Egress"]]);
   });
 
+  test("without rules of one's own the pods reach one another and nothing else", async () => {
+    for (const egress of [[], null]) {
+      const { spec } = findObject(await renderWith({ networkPolicy: { egress } }), "NetworkPolicy");
+      expect(spec.egress.map(({ ports }: KubeObject) => ports)).toEqual([[{ port: "http" }]]);
+    }
+  });
+
   test("who may call the API can be narrowed, and helm test still can", async () => {
     const objects = await renderWith(fullValues.mestore);
     const [{ from }] = findObject(objects, "NetworkPolicy").spec.ingress;
@@ -423,6 +446,14 @@ describe("what Prometheus and Grafana get", () => {
     expect(JSON.parse(data["mestore-sla.json"]).uid).toBe("mestore-sla");
   });
 
+  test("the dashboard without a sidecar's labels", async () => {
+    for (const labels of [{ grafana_dashboard: null }, null]) {
+      const objects = await renderWith({ monitoring: { dashboard: { labels } } });
+      const { metadata } = findObject(objects, "ConfigMap");
+      expect(metadata.labels).not.toHaveProperty("grafana_dashboard");
+    }
+  });
+
   test("labels by which they are selected", async () => {
     const labels = { release: "kube-prometheus" };
     const values = {
@@ -439,6 +470,8 @@ test("helm test asks through the Service, with the service's own health check", 
   const objects = await renderWith({ service: { port: 80 } });
   const { metadata, spec } = findObject(objects, "Pod");
   expect(metadata.annotations["helm.sh/hook"]).toBe("test");
+  // It asks again, and not for ever.
+  expect([spec.restartPolicy, spec.activeDeadlineSeconds]).toEqual(["OnFailure", 60]);
   const [{ image, args, env }] = spec.containers;
   expect([image, ...args]).toEqual(["mestore.dev/service:0.1.0", "health"]);
   const given = Object.fromEntries(env.map(({ name, value }: KubeObject) => [name, value]));
@@ -450,8 +483,35 @@ test("helm test asks through the Service, with the service's own health check", 
   expect([host, port]).toEqual([named.name, offered.ports[0].port]);
 });
 
-test("names stay within a label, whatever the release is called", async () => {
+describe("names stay within what Kubernetes takes, whatever the release is called", () => {
   const release = "a-release-with-a-name-of-fifty-three-characters-in-it";
-  const objects = await charts.render("mestore", { apis: foreignApis, release });
-  for (const { metadata } of objects) expect(metadata.name.length).toBeLessThanOrEqual(63);
+  // A pod's name is cut at 58 before its five random characters; a hash is ten of them at most.
+  const mostForDeployment = 58 - "-".length - 10 - "-".length;
+
+  for (const chart of ["mestore", "mestore-operator"] as const)
+    for (const values of [
+      {},
+      { nameOverride: "n".repeat(63) },
+      { fullnameOverride: "f".repeat(mostForDeployment) },
+    ])
+      test(`${chart} ${Object.keys(values).join()}`, async () => {
+        const objects = await charts.render(chart, {
+          values: { ...leastValues[chart], ...values },
+          apis: foreignApis,
+          release,
+        });
+        for (const { kind, metadata } of objects)
+          if (!kind.includes("Role")) expect(metadata.name.length).toBeLessThanOrEqual(63);
+        const { name } = findObject(objects, "Deployment").metadata;
+        expect(name.length).toBeLessThanOrEqual(mostForDeployment);
+        expect(name).toMatch(/^[a-z][a-z0-9-]*[a-z0-9]$/);
+      });
+
+  test("a long release gives way, not the name of the chart", async () => {
+    for (const chart of ["mestore", "mestore-operator"] as const) {
+      const objects = await charts.render(chart, { release });
+      const { name } = findObject(objects, "Deployment").metadata;
+      expect(name).toMatch(new RegExp(`^a-release-with-a-name-[a-z-]*-${chart}$`));
+    }
+  });
 });

@@ -15,7 +15,7 @@ export function registerTools(program: Command): void {
     .description(
       "Brings the pinned tools that tests and the local cluster drive, and says where each came " +
         "from: a fitting program on PATH is used, else one is built by Go or unpacked from a Debian " +
-        "package into the cache. From nothing all of them take 15 to 20 minutes on two cores. " +
+        "package into the cache. From nothing all of them take 20 to 25 minutes on two cores. " +
         "Exits with 1 when one cannot be had, or is not there (--list).\n\n" +
         `There are ${toolNames.join(", ")}.`,
     )

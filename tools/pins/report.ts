@@ -44,7 +44,7 @@ export async function bringTools(
   const missing = names.filter((name) => lookUpTool(name) === null);
   if (planErrands(missing).some(({ kind }) => kind === "go"))
     progress.say(
-      `To bring: ${missing.join(", ")}. From nothing all tools together take 15 to 20 minutes on two cores.`,
+      `To bring: ${missing.join(", ")}. From nothing all tools together take 20 to 25 minutes on two cores.`,
     );
   const outcomes = await prepareTools(names, { progress, signal });
   const faults = new Map<StackFault, ToolName[]>();

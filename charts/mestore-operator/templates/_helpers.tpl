@@ -3,13 +3,21 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/*
+At most 46 characters. A pod is called after its Deployment, then a dash, a hash of up to 10 characters, a dash and 5
+random ones, and Kubernetes cuts what stands before those 5 at 58 (generateName): a longer name would lose the end of
+the hash, and the rules and the operator tell pods by it. A long release gives way, never the chart's name: two charts
+of one release must not end up under the same name.
+*/}}
 {{- define "mestore-operator.fullname" -}}
+{{- $name := include "mestore-operator.name" . }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
-{{- else if contains (include "mestore-operator.name" .) .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 46 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "mestore-operator.name" .) | trunc 52 | trimSuffix "-" }}
+{{- $room := max 1 (sub 45 (len $name)) | int }}
+{{- printf "%s-%s" (.Release.Name | trunc $room | trimSuffix "-") $name | trunc 46 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -22,6 +30,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "mestore-operator.selectorLabels" -}}
 {{ include "mestore-operator.instanceLabels" . }}
 app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "mestore-operator.podLabels" -}}
+{{ include "mestore-operator.selectorLabels" . }}
+app.kubernetes.io/part-of: mestore
 {{- end }}
 
 {{- define "mestore-operator.commonLabels" -}}

@@ -55,3 +55,11 @@ volumeClaimTemplates:
 {{- define "mestore-stack.prometheusUrl" -}}
 http://{{ .Release.Name }}-prometheus.{{ .Release.Namespace }}.svc:9090
 {{- end }}
+
+{{- define "mestore-stack.scrapeInterval" -}}
+{{- with .Values.evaluation.prometheus.scrapeInterval }}
+{{- . }}
+{{- else }}
+{{- printf "%dms" (min 5000 (int (divf 15000 (index .Values "mestore-operator" "timeScale" | default 1)))) }}
+{{- end }}
+{{- end }}

@@ -3,13 +3,21 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/*
+At most 46 characters. A pod is called after its Deployment, then a dash, a hash of up to 10 characters, a dash and 5
+random ones, and Kubernetes cuts what stands before those 5 at 58 (generateName): a longer name would lose the end of
+the hash, and the rules and the operator tell pods by it. A long release gives way, never the chart's name: two charts
+of one release must not end up under the same name.
+*/}}
 {{- define "mestore.fullname" -}}
+{{- $name := include "mestore.name" . }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
-{{- else if contains (include "mestore.name" .) .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 46 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "mestore.name" .) | trunc 52 | trimSuffix "-" }}
+{{- $room := max 1 (sub 45 (len $name)) | int }}
+{{- printf "%s-%s" (.Release.Name | trunc $room | trimSuffix "-") $name | trunc 46 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -22,6 +30,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "mestore.selectorLabels" -}}
 {{ include "mestore.instanceLabels" . }}
 app.kubernetes.io/component: service
+{{- end }}
+
+{{/* No version of chart or application: what does not change a pod must not replace it. */}}
+{{- define "mestore.podLabels" -}}
+{{ include "mestore.selectorLabels" . }}
+app.kubernetes.io/part-of: mestore
 {{- end }}
 
 {{- define "mestore.commonLabels" -}}
@@ -86,12 +100,6 @@ runAsUser: 65532
 runAsGroup: 65532
 capabilities:
   drop: [ALL]
-{{- end }}
-
-{{- define "mestore.scalesItself" -}}
-{{- $spec := .Values.profile.spec }}
-{{- $auto := and (eq (dig "scaling" "mode" "" $spec) "Auto") (eq (dig "mode" "" $spec) "Auto") }}
-{{- if and .Values.profile.enabled $auto }}true{{ end }}
 {{- end }}
 
 {{/* The generated rules, for this release and no other one that the same Prometheus sees. */}}
