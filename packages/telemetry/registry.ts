@@ -38,8 +38,11 @@ export interface Registry {
     definition: D,
     labels: LabelsOf<D>,
   ): Distribution;
-  /** Runs before every collection: for gauges that are read rather than kept. */
-  beforeCollect(read: () => void): void;
+  /**
+   * Runs before every collection: for gauges that are read rather than kept.
+   * @returns ends that; the gauges stay as they were read last
+   */
+  beforeCollect(read: () => void): () => void;
   /** All series as samples (histograms as _bucket, _sum, _count), for reading one's own figures. */
   collect(): Samples;
   /** The figures of this moment in their smallest form, 8 bytes a number, for keeping many. */
@@ -101,7 +104,7 @@ export function createRegistry(): Registry {
   const cells = new Slots();
   const buckets = new Slots();
   const metrics = new Map<string, Metric>();
-  const readers: (() => void)[] = [];
+  const readers = new Set<() => void>();
 
   function metricOf(definition: MetricDefinition): Metric {
     const known = metrics.get(definition.name);
@@ -169,7 +172,10 @@ export function createRegistry(): Registry {
       return known?.handle ?? addDistribution(metric, labels);
     },
     beforeCollect(read) {
-      readers.push(read);
+      // A reader of its own, so that one given twice can be ended once.
+      const reader = () => read();
+      readers.add(reader);
+      return () => void readers.delete(reader);
     },
     capture,
     read: (taken) => readSamples(metrics.values(), taken),

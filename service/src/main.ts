@@ -34,6 +34,9 @@ const l1Bytes = 64 * 1024 * 1024;
 /** Balancers keep idle connections for up to 60 s; whoever keeps them longer never cuts one in use. */
 const idleTimeoutSeconds = 75;
 
+/** As long as the database of a fresh installation takes to start, image and volume included. */
+const migrationWaitSeconds = 60;
+
 /** No route reads a body. */
 const maxBodyBytes = 64 * 1024;
 
@@ -99,7 +102,12 @@ async function migrate(
   migrations: readonly Migration[],
   logger: Logger,
 ): Promise<void> {
-  const migrated = await applyMigrations({ url: databaseUrl, migrations, logger });
+  const migrated = await applyMigrations({
+    url: databaseUrl,
+    migrations,
+    logger,
+    waitSeconds: migrationWaitSeconds,
+  });
   if (!migrated.ok) throw new StartFailure(`${migrated.fault.code}: ${migrated.fault.message}`);
   logger.info(
     { applied: migrated.applied.map(({ name }) => name), version: migrations.length },

@@ -69,13 +69,12 @@ describe("a start that cannot be", () => {
     }
   });
 
-  test("a migration without a database: one line, exit code 1", async () => {
-    const { code, stderr } = await runService(
-      { DATABASE_URL: "postgres://nobody:hunter2@127.0.0.1:1/none" },
-      ["migrate"],
-    );
+  test("a migration that the database refuses: one line, exit code 1, at once", async () => {
+    const url = new URL((await useStores()).postgresUrl);
+    url.password = "hunter2";
+    const { code, stderr } = await runService({ DATABASE_URL: url.href }, ["migrate"]);
     expect(code).toBe(1);
-    expect(stderr).toStartWith("mestore-service: DATABASE_UNAVAILABLE: ");
+    expect(stderr).toStartWith("mestore-service: DATABASE_REFUSED: ");
     expect(stderr).not.toContain("hunter2");
   });
 });

@@ -4,6 +4,8 @@ export interface Command {
   readonly cwd: string;
   /** Added to our own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether an abort ends what it has started, too: the compilers of a build. */
+  readonly withDescendants?: true;
 }
 
 export interface CommandResult {
@@ -17,7 +19,7 @@ export interface CommandResult {
  * SIGTERM; the result is what the program made of it. Throws when there is no such program.
  */
 export async function runCommand(
-  { words, cwd, env }: Command,
+  { words, cwd, env, withDescendants }: Command,
   signal: AbortSignal,
   onLine: (line: string) => void = () => {},
 ): Promise<CommandResult> {
@@ -27,8 +29,13 @@ export async function runCommand(
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    // A process group of its own, which a signal reaches as a whole.
+    detached: withDescendants === true,
   });
-  const end = () => child.kill("SIGTERM");
+  const end = () => {
+    if (withDescendants === true) signalGroup(child.pid);
+    else child.kill("SIGTERM");
+  };
   signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) end();
   const chunks: string[] = [];
@@ -45,4 +52,13 @@ export async function runCommand(
   const exitCode = await child.exited;
   signal.removeEventListener("abort", end);
   return { exitCode, output: chunks.join("") };
+}
+
+function signalGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGTERM");
+  } catch (error) {
+    // It has ended meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }

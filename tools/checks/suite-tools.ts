@@ -37,7 +37,7 @@ export const toolsOf: Readonly<Record<SuiteName, readonly ToolName[]>> = {
     // Its image is made of it.
     "prometheus",
   ],
-  soak: [],
+  soak: [...controlPlane],
 };
 
 /** What `suite` lacks on this machine, in words; null when it lacks nothing. */

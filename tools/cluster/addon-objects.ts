@@ -165,13 +165,16 @@ export function listVolumes(): string[] {
 export function formatCorefile({ directory, subnet, controlPlane }: NodePlan): string {
   const { node } = nodeAddresses(subnet);
   const paths = nodePaths(directory);
-  const pair = `${paths.certificate("coredns")} ${paths.key("coredns")}`;
+  // Quoted, since the path of a checkout may have spaces.
+  const tls = [paths.certificate("coredns"), paths.key("coredns"), paths.certificate("ca")]
+    .map((path) => `"${path}"`)
+    .join(" ");
   return `.:53 {
   bind ${node}
   errors
   kubernetes ${clusterDomain} in-addr.arpa {
     endpoint https://${node}:${controlPlane.port}
-    tls ${pair} ${paths.certificate("ca")}
+    tls ${tls}
   }
   cache 5
 }

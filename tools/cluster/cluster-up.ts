@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { abortOnSignals } from "../abort-on-signals.ts";
 import { createProgress } from "../checks/progress.ts";
 import { prepareTools, type ToolName } from "../pins/tool.ts";
 import { StackFault } from "../stack/fault.ts";
@@ -74,6 +75,7 @@ export const tellWait = () =>
 export async function runClusterUp(paths: HomePaths, request: ClusterUpRequest): Promise<void> {
   const directory = clusterDirectory(paths);
   const lock = await takeLock(clusterLock(paths), lockTimeoutMs, tellWait);
+  const signal = abortOnSignals();
   try {
     const found = loadRecord(directory);
     if (found !== null) refuseOtherShape(found, request);
@@ -90,12 +92,13 @@ export async function runClusterUp(paths: HomePaths, request: ClusterUpRequest):
       await checkNodePreconditions(directory);
     await bringTools(
       request.node === true ? [...controlPlaneParts, ...nodeTools] : controlPlaneParts,
+      signal,
     );
     const startMs = performance.now();
     const namespaces =
       request.node === true
-        ? await bringNodeUp(directory, found, request, launches)
-        : await bringControlPlaneUp(directory, found, request, launches);
+        ? await bringNodeUp(directory, found, request, launches, signal)
+        : await bringControlPlaneUp(directory, found, request, launches, signal);
     if (namespaces !== null && request.images.length > 0)
       for (const reference of await loadImages(
         namespaces,
@@ -121,9 +124,19 @@ const nodeTools: readonly ToolName[] = [
 ];
 
 /** All that can be had is brought before the first one that cannot is told. */
-async function bringTools(names: readonly ToolName[]): Promise<void> {
-  const outcomes = await prepareTools(names, { progress: createProgress() });
+async function bringTools(names: readonly ToolName[], signal: AbortSignal): Promise<void> {
+  const outcomes = await prepareTools(names, { progress: createProgress(), signal });
   for (const outcome of outcomes.values()) if (outcome instanceof StackFault) throw outcome;
+}
+
+/** Between two parts: one that has begun comes up, so that `down` and the next `up` know all of them. */
+function throwIfInterrupted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new StackFault(
+    "INTERRUPTED",
+    "interrupted",
+    "What runs already stays: ./mestore cluster up goes on with it, ./mestore cluster down ends it.",
+  );
 }
 
 /** A cluster is changed in its shape by ending it; what is kept of it would contradict the rest. */
@@ -156,6 +169,7 @@ async function bringControlPlaneUp(
   found: ClusterRecord | null,
   request: ClusterUpRequest,
   launches: Launches,
+  signal: AbortSignal,
 ): Promise<null> {
   const record = found ?? {
     schemaVersion: 1,
@@ -170,6 +184,7 @@ async function bringControlPlaneUp(
   if (launches.list().size === 0) await writeControlPlaneFiles(plan);
   saveRecord(directory, record);
   for (const part of plannedParts(plan)) {
+    throwIfInterrupted(signal);
     const runs = launches.find(part) !== null;
     await ensureControlPlanePart(part, plan, launches);
     tellPart(part, runs ? "runs already" : "started");
@@ -200,6 +215,7 @@ async function bringNodeUp(
   found: ClusterRecord | null,
   request: ClusterUpRequest,
   launches: Launches,
+  signal: AbortSignal,
 ): Promise<Namespaces> {
   const subnet = found?.node?.subnet ?? chooseSubnet(await listTakenSubnets());
   const syncFrequencySeconds =
@@ -223,7 +239,10 @@ async function bringNodeUp(
   });
   const startMs = performance.now();
   const { namespaces } = await ensureNode(plan, launches, {
-    onStep: (what) => tellPart("node", `${what} (${formatMs(performance.now() - startMs)})`),
+    onStep(what) {
+      tellPart("node", `${what} (${formatMs(performance.now() - startMs)})`);
+      throwIfInterrupted(signal);
+    },
   });
   return namespaces;
 }
@@ -256,6 +275,11 @@ API server   ${server}
 kubeconfig   ${kubeconfig === undefined ? own : resolve(kubeconfig)}
 audit log    ${controlPlanePaths(directory).auditLog}
 
-  export KUBECONFIG=${kubeconfig === undefined ? own : resolve(kubeconfig)}
+  export KUBECONFIG=${quoteForShell(kubeconfig === undefined ? own : resolve(kubeconfig))}
   ./mestore cluster down      ends it, --keep keeps its objects and images`);
+}
+
+/** A word as a shell takes it: as it is where nothing in it means anything to a shell. */
+export function quoteForShell(word: string): string {
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

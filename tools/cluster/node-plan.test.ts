@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { chooseSubnet } from "./cluster-up.ts";
+import { chooseSubnet, quoteForShell } from "./cluster-up.ts";
 import { parseImported } from "./containerd.ts";
 import { planConfiguration } from "./kubelet.ts";
 import { parseTakenSubnets } from "./node-network.ts";
 import { firstSubnet, firstTestSubnet, nodeAddresses, nodeNames, planNode } from "./node-plan.ts";
-import { findRightsProblem } from "./preconditions.ts";
+import { findPathProblem, findRightsProblem } from "./preconditions.ts";
 
 const plan = planNode({
   directory: "/data/cluster",
@@ -81,4 +81,24 @@ describe("rights", () => {
     const docker = "CapEff:\t00000000a80425fb\n";
     expect(findRightsProblem(true, docker)?.message).toContain("CAP_NET_ADMIN and CAP_SYS_ADMIN");
   });
+});
+
+describe("the directory of a node", () => {
+  test("may have spaces and quotes in its path", () => {
+    expect(findPathProblem("/home/me/my work/it's ours/.mestore/cluster")).toBeNull();
+  });
+
+  test.each([",", ":", '"', "\\", "\n"])("may not have %j, which no mount can name", (one) => {
+    expect(findPathProblem(`/home/a${one}b/cluster`)).toContain(JSON.stringify(one));
+  });
+});
+
+test("a path is printed as a shell takes it", () => {
+  expect(quoteForShell("/home/me/.mestore/admin.kubeconfig")).toBe(
+    "/home/me/.mestore/admin.kubeconfig",
+  );
+  for (const path of ["/my work/$HOME", "/it's; ours"])
+    expect(Bun.spawnSync(["sh", "-c", `printf %s ${quoteForShell(path)}`]).stdout.toString()).toBe(
+      path,
+    );
 });

@@ -30,6 +30,13 @@ const withoutNode = "A control plane without a node runs here: ./mestore cluster
 export async function checkNodePreconditions(directory: string): Promise<void> {
   if (process.platform !== "linux")
     throw new StackFault("UNSUPPORTED_PLATFORM", "a node runs on Linux only", withoutNode);
+  const awkward = findPathProblem(directory);
+  if (awkward !== null)
+    throw new StackFault(
+      "STEP_FAILED",
+      awkward,
+      `MESTORE_HOME=DIRECTORY keeps the node elsewhere. ${withoutNode}`,
+    );
   const problem = findRightsProblem(isRoot, readFileSync("/proc/self/status", "utf8"));
   if (problem !== null) throw new StackFault("ACCESS_DENIED", problem.message, problem.hint);
   for (const [name, command] of Object.entries(neededPrograms))
@@ -43,6 +50,13 @@ export async function checkNodePreconditions(directory: string): Promise<void> {
       `Mount them (mount -t cgroup2 none /sys/fs/cgroup). ${withoutNode}`,
     );
   await tryNamespaces(directory);
+}
+
+/** Why a node cannot have this directory, null when it can: overlayfs separates its options by commas, their paths by colons. */
+export function findPathProblem(directory: string): string | null {
+  const found = /[,:"\\\p{Cc}]/u.exec(directory)?.[0];
+  if (found === undefined) return null;
+  return `a node mounts what lies in ${directory}, and a mount cannot name a path with ${JSON.stringify(found)} in it`;
 }
 
 /** Why these rights do not do, null when they do. @param status text of /proc/self/status */
@@ -71,8 +85,10 @@ async function tryNamespaces(directory: string): Promise<void> {
   const trial = join(directory, "trial");
   const folders = ["lower", "upper", "work", "merged"].map((name) => join(trial, name));
   for (const folder of folders) mkdirSync(folder, { recursive: true });
-  const [lower, upper, work, merged] = folders;
-  const script = `mount --make-rprivate / && mount -t overlay overlay -o lowerdir=${lower},upperdir=${upper},workdir=${work} ${merged} && ip link add probe0 type veth peer name probe1`;
+  const script =
+    "mount --make-rprivate / && " +
+    'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4" && ' +
+    "ip link add probe0 type veth peer name probe1";
   try {
     await runProgram([
       "unshare",
@@ -84,6 +100,8 @@ async function tryNamespaces(directory: string): Promise<void> {
       "/bin/sh",
       "-c",
       script,
+      "sh",
+      ...folders,
     ]);
   } catch (error) {
     throw new StackFault(

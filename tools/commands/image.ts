@@ -18,15 +18,21 @@ export function registerImage(program: Command): void {
         `materials. The same commit gives the same digest. Without a name: ${programNames.join(", ")}; the others are stores for an evaluation.`,
     )
     .addArgument(new Argument("[name...]", "images to build").choices(imageNames))
-    .option("--out <dir>", "where to write them (.mestore/images)")
+    .option("--out <dir>", "where to write them (.mestore/images, or images of MESTORE_HOME)")
     .addOption(
       new Option("--platform <platform>", "this machine's own, or an error").choices(platformNames),
     )
     .action(async (named: readonly ImageName[], { out, platform }: ImageOptions) => {
-      const { buildImage } = await import("../image/build-image.ts");
+      const [{ buildImage }, { abortOnSignals }, { createProgress }] = await Promise.all([
+        import("../image/build-image.ts"),
+        import("../abort-on-signals.ts"),
+        import("../checks/progress.ts"),
+      ]);
+      const surroundings = { progress: createProgress(), signal: abortOnSignals() };
       for (const name of new Set(named.length === 0 ? programNames : named)) {
         const started = performance.now();
         const { archive, reference, digest, bytes } = await buildImage(name, {
+          ...surroundings,
           ...(out === undefined ? {} : { outDir: out }),
           ...(platform === undefined ? {} : { platform }),
         });

@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { repositoryRoot } from "../stack/paths.ts";
+import type { PrepareOptions } from "../pins/tool.ts";
+import { StackFault } from "../stack/fault.ts";
+import { createHomePaths } from "../stack/paths.ts";
 import { type ImageArchive, readUsableArchive } from "./archive.ts";
 import { createBaseEntries } from "./base-files.ts";
 import type { ImageContent } from "./image-content.ts";
@@ -22,8 +24,9 @@ import {
 
 /** Builds an image without a container engine. */
 
-export interface BuildImageOptions {
-  /** Where the archive and its bill of materials go. Default: `.mestore/images` of the checkout. */
+/** What is to be built where; `progress` tells of tools that are built first, `signal` ends it all. */
+export interface BuildImageOptions extends PrepareOptions {
+  /** Where the archive and its bill of materials go. Default: `images` of MESTORE_HOME, `.mestore`. */
   readonly outDir?: string;
   /** Default: this machine's own, the only one that can be built. */
   readonly platform?: PlatformName;
@@ -45,18 +48,24 @@ const gzipLevel = 6;
 
 /**
  * Builds one image. A layer that is in the archive of an earlier build is not compressed again.
- * @throws StackFault UNSUPPORTED_PLATFORM, MISSING_TOOL, INSTALL_FAILED, STEP_FAILED or DISK_FULL
+ * @throws StackFault UNSUPPORTED_PLATFORM, MISSING_TOOL, INSTALL_FAILED, STEP_FAILED, DISK_FULL or
+ * INTERRUPTED, after which the passing directory is gone
  */
 export async function buildImage(
   name: ImageName,
-  { outDir = join(repositoryRoot, ".mestore", "images"), platform }: BuildImageOptions = {},
+  options: BuildImageOptions = {},
 ): Promise<ImageResult> {
+  const { outDir = join(createHomePaths().home, "images"), platform } = options;
+  const { signal = new AbortController().signal } = options;
   const target = choosePlatform(platform ?? null);
   const archive = join(outDir, `${name}.tar`);
   const room = mkdtempSync(join(tmpdir(), "mestore-image-"));
+  const removeRoom = () => rmSync(room, { recursive: true, force: true });
+  // A second Ctrl-C ends the process at once.
+  process.on("exit", removeRoom);
   try {
     const [content, revision, before] = await Promise.all([
-      createContent(name, target, room),
+      createContent(name, target, room, { ...options, signal }),
       readRevision(),
       readUsableArchive(archive),
     ]);
@@ -80,8 +89,11 @@ export async function buildImage(
     for (const [comment, entries, mtimeSeconds] of [
       [`Debian packages: ${content.packages.join(", ")}`, base, 0],
       [settings.title, upper, revision.committedAtSeconds],
-    ] as const)
+    ] as const) {
+      throwIfInterrupted(signal);
       layers.push(compress(await packLayer(entries, mtimeSeconds), comment, before));
+    }
+    throwIfInterrupted(signal);
     const image = createImage({
       settings,
       user: imageUser,
@@ -101,22 +113,32 @@ export async function buildImage(
       bytes: layers.reduce((sum, { blob }) => sum + blob.length, 0),
     };
   } finally {
-    rmSync(room, { recursive: true, force: true });
+    process.off("exit", removeRoom);
+    removeRoom();
   }
 }
 
-function createContent(name: ImageName, platform: Platform, room: string): Promise<ImageContent> {
+function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw new StackFault("INTERRUPTED", "interrupted");
+}
+
+function createContent(
+  name: ImageName,
+  platform: Platform,
+  room: string,
+  options: PrepareOptions & { readonly signal: AbortSignal },
+): Promise<ImageContent> {
   switch (name) {
     case "postgresql":
       return createPostgresqlContent(platform);
     case "valkey":
-      return createValkeyContent(platform);
+      return createValkeyContent(platform, options);
     case "prometheus":
-      return createPrometheusContent(platform);
+      return createPrometheusContent(platform, options);
     case "service":
     case "operator":
     case "demo":
-      return createProgramContent(name, platform, room);
+      return createProgramContent(name, platform, room, options.signal);
   }
 }
 

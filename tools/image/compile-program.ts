@@ -57,11 +57,12 @@ export interface CompiledProgram {
 /**
  * Writes the executable of this machine's platform into a directory. The same source, packages and
  * Bun give the same bytes wherever the checkout lies.
- * @throws StackFault STEP_FAILED with what the compiler said
+ * @throws StackFault STEP_FAILED with what the compiler said, INTERRUPTED
  */
 export async function compileProgram(
   program: ProgramName,
   directory: string,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<CompiledProgram> {
   const { entry, assets } = sources[program];
   const path = join(directory, executableName(program));
@@ -79,8 +80,9 @@ export async function compileProgram(
       ],
       cwd: repositoryRoot,
     },
-    new AbortController().signal,
+    signal,
   );
+  if (signal.aborted) throw new StackFault("INTERRUPTED", "interrupted");
   if (exitCode !== 0)
     throw new StackFault("STEP_FAILED", `${program} could not be compiled:\n${output.trim()}`);
   const modules = metafileSchema.parse(JSON.parse(readFileSync(metafile, "utf8")));

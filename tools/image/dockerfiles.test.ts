@@ -102,5 +102,6 @@ test("what an engine is sent is neither packages, data nor secrets of a checkout
     "**/*.log",
     "**/.env*",
     "bench/results",
+    "dist",
   ]);
 });

@@ -13,10 +13,11 @@ export async function createProgramContent(
   program: ProgramName,
   platform: Platform,
   room: string,
+  signal: AbortSignal,
 ): Promise<ImageContent> {
   const [packageFiles, { path, components }] = await Promise.all([
     unpackPackages(basePackages, platform.architecture),
-    compileProgram(program, room),
+    compileProgram(program, room, signal),
   ]);
   return {
     version: readProductVersion(),

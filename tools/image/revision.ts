@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { runCommand } from "../checks/run-command.ts";
 import { findProgram } from "../stack/find-program.ts";
 import { repositoryRoot } from "../stack/paths.ts";
@@ -31,6 +33,8 @@ export async function readRevision(
 
 /** What git says; null where there is no git or no clone. */
 async function git(...args: readonly string[]): Promise<string | null> {
+  // Unpacked within somebody else's clone, git would tell the commit of that one.
+  if (!existsSync(join(repositoryRoot, ".git"))) return null;
   const program = findProgram("git");
   if (program === null) return null;
   const { exitCode, output } = await runCommand(

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { runCommand } from "../checks/run-command.ts";
 import { StackFault } from "../stack/fault.ts";
 import { goModules, prometheusVersion } from "../pins/table.ts";
-import { prepareTool } from "../pins/tool.ts";
+import { type PrepareOptions, prepareTool } from "../pins/tool.ts";
 import { locateBinaries, preparePostgres } from "../stack/postgres-install.ts";
-import { prepareValkey } from "../stack/valkey.ts";
+import { prepareValkeyOfWheel } from "../stack/valkey.ts";
 import { basePackages, unpackPackages } from "./base-files.ts";
 import { npmComponent } from "./component.ts";
 import { readEntry, readTree } from "./file-tree.ts";
@@ -57,10 +57,13 @@ export async function createPostgresqlContent(platform: Platform): Promise<Image
   };
 }
 
-/** The server of the Python wheel, or another one of the same name that the machine has. */
-export async function createValkeyContent(platform: Platform): Promise<ImageContent> {
+/** The pinned server of the Python wheel: one that the machine happens to have would be another image. */
+export async function createValkeyContent(
+  platform: Platform,
+  { signal }: PrepareOptions,
+): Promise<ImageContent> {
   const packageFiles = await unpackPackages(basePackages, platform.architecture);
-  const server = await prepareValkey();
+  const server = await prepareValkeyOfWheel(signal);
   const { output } = await runCommand(
     { words: [server, "--version"], cwd: "/" },
     new AbortController().signal,
@@ -95,14 +98,17 @@ scrape_configs:
 `;
 
 /** Our own build of the server, which is linked statically; its consoles and pages are left out. */
-export async function createPrometheusContent(platform: Platform): Promise<ImageContent> {
+export async function createPrometheusContent(
+  platform: Platform,
+  options: PrepareOptions,
+): Promise<ImageContent> {
   const packageFiles = await unpackPackages(basePackages, platform.architecture);
   return {
     version: prometheusVersion,
     packages: basePackages,
     packageFiles,
     entries: [
-      readEntry(await prepareTool("prometheus"), "bin/prometheus"),
+      readEntry(await prepareTool("prometheus", options), "bin/prometheus"),
       {
         type: "file",
         path: "etc/prometheus/prometheus.yml",

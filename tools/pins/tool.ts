@@ -197,15 +197,28 @@ async function carryOut(errand: Errand, options: ErrandOptions): Promise<void> {
 function confirm(name: ToolName): FoundTool | StackFault {
   const path = cachedPath(name);
   const { present } = tools[name];
-  const told = present?.kind === "program" ? tellVersion(path, present) : null;
-  const sound =
-    existsSync(path) && (present?.kind !== "program" || fitsVersion(told, present.range));
-  return sound
+  const problem = !existsSync(path)
+    ? "is not there"
+    : present?.kind === "program"
+      ? findProblem(path, present)
+      : null;
+  return problem === null
     ? { name, path, origin: "cache" }
-    : new StackFault(
-        "INSTALL_FAILED",
-        `${path} does not run here, or has another version (${told})`,
-      );
+    : new StackFault("INSTALL_FAILED", `${path} ${problem}`);
+}
+
+/** How a shell and the loader say that a program or one of its libraries cannot be had. */
+const cannotRun: ReadonlySet<number | null> = new Set([126, 127]);
+
+/** Why a program will not do, as the end of a sentence; null when it will. */
+export function findProblem(path: string, present: PresentProgram): string | null {
+  const asked = askVersion(path, present);
+  // One that a signal ended has no exit code.
+  if (asked === null || asked.exitCode === null || cannotRun.has(asked.exitCode))
+    return "does not run here";
+  return fitsVersion(asked.version, present.range)
+    ? null
+    : `has another version (${asked.version ?? "it tells none"})`;
 }
 
 function cachedPath(name: ToolName, env: Environment = process.env): string {
@@ -224,13 +237,19 @@ function findFittingProgram(present: PresentProgram, env: Environment): string |
 }
 
 /** The version that a program says it is, null where it says none. */
-export function tellVersion(path: string, { versionArguments }: PresentProgram): string | null {
+export function tellVersion(path: string, present: PresentProgram): string | null {
+  return askVersion(path, present)?.version ?? null;
+}
+
+/** What a program that is asked for its version says; null where the system cannot even start it. */
+function askVersion(path: string, { versionArguments }: PresentProgram) {
   try {
-    const { stdout, stderr } = Bun.spawnSync([path, ...versionArguments], {
+    const { stdout, stderr, exitCode } = Bun.spawnSync([path, ...versionArguments], {
       stdin: "ignore",
       timeout: 10_000,
     });
-    return parseVersion(stdout.toString()) ?? parseVersion(stderr.toString());
+    const version = parseVersion(stdout.toString()) ?? parseVersion(stderr.toString());
+    return { exitCode: exitCode as number | null, version };
   } catch {
     return null;
   }

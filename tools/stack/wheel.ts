@@ -31,15 +31,18 @@ export interface WheelRequest {
   readonly wheel: string;
   /** A directory for the passing virtual environment. */
   readonly room: string;
+  /** Ends the installation. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Installs a wheel into a virtual environment and gives the directory of its files.
- * @throws StackFault MISSING_TOOL when Python cannot make the environment, INSTALL_FAILED, DISK_FULL
+ * @throws StackFault MISSING_TOOL when Python cannot make the environment, INSTALL_FAILED, DISK_FULL,
+ * INTERRUPTED
  */
-export async function installWheel({ python, wheel, room }: WheelRequest): Promise<string> {
+export async function installWheel({ python, wheel, room, signal }: WheelRequest): Promise<string> {
   const venv = join(room, "venv");
-  const made = await run([python, "-m", "venv", venv]);
+  const made = await run([python, "-m", "venv", venv], signal);
   if (made !== null)
     throw saysDiskFull(made)
       ? new StackFault("DISK_FULL", `${python} could not make a virtual environment: ${made}`)
@@ -48,18 +51,21 @@ export async function installWheel({ python, wheel, room }: WheelRequest): Promi
           `${python} could not make a virtual environment: ${made}`,
           pythonHint,
         );
-  const installed = await run([
-    join(venv, "bin", "python"),
-    "-m",
-    "pip",
-    "install",
-    "--quiet",
-    "--no-deps",
-    "--no-cache-dir",
-    "--no-compile",
-    "--disable-pip-version-check",
-    wheel,
-  ]);
+  const installed = await run(
+    [
+      join(venv, "bin", "python"),
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--no-deps",
+      "--no-cache-dir",
+      "--no-compile",
+      "--disable-pip-version-check",
+      wheel,
+    ],
+    signal,
+  );
   if (installed !== null)
     throw saysDiskFull(installed)
       ? new StackFault("DISK_FULL", `pip could not install ${wheel}: ${installed}`)
@@ -80,8 +86,9 @@ export async function installWheel({ python, wheel, room }: WheelRequest): Promi
 }
 
 /** Runs a program to its end; `null` if it succeeded, else the end of what it said. */
-async function run(command: string[]): Promise<string | null> {
+async function run(command: string[], signal?: AbortSignal): Promise<string | null> {
   const child = Bun.spawn(command, {
+    ...(signal === undefined ? {} : { signal }),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -92,6 +99,7 @@ async function run(command: string[]): Promise<string | null> {
     child.stderr.text(),
     child.exited,
   ]);
+  if (signal?.aborted === true) throw new StackFault("INTERRUPTED", "interrupted");
   if (exitCode === 0) return null;
   return `${said}\n${complained}`.trim().split("\n").slice(-6).join("\n");
 }

@@ -40,10 +40,13 @@ const lostCodes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * SQLSTATE (PostgreSQL manual, appendix A) with which a server refuses every connection:
- * authorization, unknown database, starting up or shutting down.
+ * SQLSTATE (PostgreSQL manual, appendix A) with which a server refuses every connection until
+ * somebody changes something: authorization, unknown database.
  */
-const refusedStates = /^(28...|3D000|57P03)$/;
+const refusedStates = /^(28...|3D000)$/;
+
+/** cannot_connect_now: starting up or shutting down. */
+const startingState = "57P03";
 
 /**
  * SQLSTATE with which a server ends or refuses one connection: administrator, crash, idle limit,
@@ -57,10 +60,16 @@ const timeoutStates = /^(57014|55P03)$/;
 /** Reads the `code` of an error that postgres.js rejected with. */
 export function classifyDatabaseError(error: unknown): DatabaseFault {
   const code = errorCode(error);
-  if (unreachableCodes.has(code) || refusedStates.test(code)) return "unreachable";
+  if (unreachableCodes.has(code) || code === startingState || refusedStates.test(code))
+    return "unreachable";
   if (lostCodes.has(code) || endedStates.test(code)) return "lost";
   if (timeoutStates.test(code)) return "timeout";
   return "statement";
+}
+
+/** Whether a server that answers refuses these credentials or has no such database: no waiting helps. */
+export function isRefusal(error: unknown): boolean {
+  return refusedStates.test(errorCode(error));
 }
 
 /** The `code` that an error carries: an SQLSTATE, or one of the driver's; else "". */

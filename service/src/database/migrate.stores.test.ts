@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { useStores } from "@mestore/tools/stack/test-stores";
+import { createLogger } from "@mestore/telemetry/logger";
+import { startPostgres, useStores } from "@mestore/tools/stack/test-stores";
 import postgres from "postgres";
 import { readMigrations, silent } from "../../test/app.fixture.ts";
 import { applyMigrations, type Migrated, migrationLock } from "./migrate.ts";
@@ -130,5 +131,62 @@ describe("applyMigrations", () => {
     });
     expect(migrated).toMatchObject({ ok: false, fault: { code: "DATABASE_UNAVAILABLE" } });
     expect(JSON.stringify(migrated)).not.toContain("secret");
+  });
+
+  test("waits for a database that is not up yet, and says so", async () => {
+    const database = await startPostgres();
+    try {
+      await database.kill("SIGKILL");
+      let restarted: Promise<void> | undefined;
+      const logger = createLogger({
+        name: "test",
+        level: "warn",
+        write(line) {
+          expect(line).toContain("waiting for the database");
+          restarted ??= database.restart();
+        },
+      });
+      const { url } = database;
+      const migrated = await applyMigrations({
+        url,
+        migrations: write(two),
+        logger,
+        waitSeconds: 90,
+      });
+      expect(names(migrated)).toEqual(["0001_one.sql", "0002_two.sql"]);
+      expect(restarted).toBeDefined();
+      await restarted;
+    } finally {
+      await database.stop();
+    }
+  });
+
+  test("waits no longer than it was told", async () => {
+    const lines: string[] = [];
+    const migrated = await applyMigrations({
+      url: "postgres://nobody:secret@127.0.0.1:1/none",
+      migrations: write(two),
+      logger: createLogger({ name: "test", level: "warn", write: (line) => lines.push(line) }),
+      waitSeconds: 1,
+    });
+    expect(migrated).toMatchObject({ ok: false, fault: { code: "DATABASE_UNAVAILABLE" } });
+    expect(lines).toHaveLength(1);
+  });
+
+  test.each([
+    ["a wrong password", (url: URL) => (url.password = "wrong")],
+    ["a database that there is not", (url: URL) => (url.pathname = "/no_such_database")],
+  ])("does not wait with %s", async (_, spoil) => {
+    const url = new URL((await useStores()).postgresUrl);
+    spoil(url);
+    const lines: string[] = [];
+    const migrated = await applyMigrations({
+      url: url.href,
+      migrations: write(two),
+      logger: createLogger({ name: "test", level: "warn", write: (line) => lines.push(line) }),
+      waitSeconds: 3600,
+    });
+    expect(migrated).toMatchObject({ ok: false, fault: { code: "DATABASE_REFUSED" } });
+    expect(lines).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "@mestore/telemetry/logger";
 import postgres from "postgres";
 import type { Database } from "./database.ts";
-import { classifyDatabaseError, errorCode } from "./fault.ts";
+import { classifyDatabaseError, errorCode, isRefusal } from "./fault.ts";
 import {
   decideNextMigration,
   type Migration,
@@ -39,6 +39,11 @@ export interface MigrateOptions {
   readonly logger: Logger;
   /** How long to wait for another process that is migrating. Default 60. */
   readonly lockTimeoutSeconds?: number;
+  /**
+   * How long to wait for a database that cannot be reached yet: one that is installed together with
+   * the service takes a while to start. Default 0. Credentials that it refuses are told at once.
+   */
+  readonly waitSeconds?: number;
 }
 
 /** For pg_advisory_xact_lock: the ASCII codes of "MeStore". Any number does that nobody else takes. */
@@ -47,12 +52,42 @@ export const migrationLock = 0x4d_65_53_74_6f_72_65n;
 /** DDL that waits for a long transaction makes everyone behind it wait too; better fail and be repeated. */
 const ddlLockTimeoutSeconds = 5;
 
+/** Between two attempts to reach a database: a Service that is new takes about a second to lead somewhere. */
+const retryPauseMs = 1000;
+
+/** How often somebody who reads the log is told that nothing has changed. */
+const waitingNoticeMs = 10_000;
+
 /**
  * Applies what the database lacks, each migration in one transaction under an advisory lock, so
  * that several processes may do it at once, behind a transaction pooler too, and a killed one leaves
  * nothing half done. Expected failures: the codes of `MigrationFault`.
  */
 export async function applyMigrations(options: MigrateOptions): Promise<Migrated> {
+  const { logger, waitSeconds = 0 } = options;
+  const startedMs = performance.now();
+  let noticedMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const migrated = await tryMigrations(options);
+    const nowMs = performance.now();
+    if (migrated.ok || migrated.fault.code !== "DATABASE_UNAVAILABLE") return migrated;
+    if (nowMs - startedMs >= waitSeconds * 1000) return migrated;
+    if (nowMs - noticedMs >= waitingNoticeMs) {
+      noticedMs = nowMs;
+      logger.warn(
+        {
+          reason: migrated.fault.message,
+          waitedSeconds: Math.round((nowMs - startedMs) / 1000),
+          waitSeconds,
+        },
+        "waiting for the database",
+      );
+    }
+    await Bun.sleep(retryPauseMs);
+  }
+}
+
+async function tryMigrations(options: MigrateOptions): Promise<Migrated> {
   const { migrations, logger, lockTimeoutSeconds = 60 } = options;
   const sql = postgres(options.url, {
     max: 1,
@@ -108,6 +143,8 @@ const lockTimeoutState = "55P03";
 
 function describeFailure(error: unknown, migration: Migration | null): MigrationFault {
   const message = error instanceof Error ? error.message : String(error);
+  if (isRefusal(error))
+    return { code: "DATABASE_REFUSED", message: `the database refuses us: ${message}` };
   const fault = classifyDatabaseError(error);
   if (fault === "unreachable" || fault === "lost")
     return { code: "DATABASE_UNAVAILABLE", message: `the database cannot be reached: ${message}` };

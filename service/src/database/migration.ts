@@ -25,7 +25,9 @@ export interface MigrationFault {
     | "MIGRATION_CHANGED"
     | "MIGRATION_FAILED"
     | "MIGRATION_LOCKED"
-    | "DATABASE_UNAVAILABLE";
+    | "DATABASE_UNAVAILABLE"
+    /** It answers, and lets us in neither now nor later: the password, or there is no such database. */
+    | "DATABASE_REFUSED";
   readonly message: string;
 }
 
