@@ -68,13 +68,30 @@ const querySecret = new RegExp(
  * messages and stacks, out of one JSON line.
  */
 export function redactLine(line: string): string {
-  const named = hasSecretName.test(line) ? redactFields(line) : line;
+  const searched = line.length > longestLine ? shortenTexts(line) : line;
+  const named = hasSecretName.test(searched) ? redactFields(searched) : searched;
   const withoutPasswords = named.includes("://")
     ? named.replace(urlPassword, `$1${censored}@`)
     : named;
   return withoutPasswords.includes("=")
     ? withoutPasswords.replace(querySecret, `$1${censored}`)
     : withoutPasswords;
+}
+
+/**
+ * Beyond some hundred thousand characters the engine gives up a search and finds nothing. No stack or
+ * statement is as long as this, so long texts lose their ends in such a line.
+ */
+const longestLine = 64 * 1024;
+const longestText = 8 * 1024;
+
+function shortenTexts(line: string): string {
+  const fields: unknown = JSON.parse(line, (_name, value: unknown) =>
+    typeof value === "string" && value.length > longestText
+      ? `${value.slice(0, longestText)}…`
+      : value,
+  );
+  return `${JSON.stringify(fields)}${line.endsWith("\n") ? "\n" : ""}`;
 }
 
 function redactFields(line: string): string {
