@@ -91,6 +91,11 @@ test.each([
     [...inCluster, ...Array.from({ length: 41 }, (_, at) => `--namespace=shop-${at}`)],
     "--namespace names more than 40",
   ],
+  [
+    [...inCluster, "--prometheus-allow", "prometheus.monitoring:9090/"],
+    '--prometheus-allow "prometheus.monitoring:9090/" is no address: host, host:port',
+  ],
+  [[...inCluster, "--prometheus-allow="], '--prometheus-allow "" is no address'],
   [["relase", ...inCluster], 'there is no task "relase"'],
   [["release", "twice", ...inCluster], "too many arguments"],
   [[...needed, "--time-scale", "0.5"], "--time-scale must be a number of at least 1"],

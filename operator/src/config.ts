@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type LogLevel, logLevels } from "@mestore/telemetry/logger";
 import { z } from "zod";
+import { createAddressGuard } from "./metrics-source/address-guard.ts";
 
 /** What the operator runs with. Nothing of it is read from the environment. */
 export type Config = FileConfig | KubernetesConfig;
@@ -72,6 +73,14 @@ const label = z
   .max(63, wrong("must be a lower-case DNS label"))
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, wrong("must be a lower-case DNS label"));
 
+const allowedAddress = z.string().superRefine((text, context) => {
+  try {
+    createAddressGuard([text]);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
+
 const commonSchema = {
   metricsPort: z.coerce
     .number(wrong("must be a port from 0 to 65535"))
@@ -120,7 +129,7 @@ const kubernetesSchema = z
     leaseDuration: seconds(1),
     leaseRenewDeadline: seconds(0.5),
     leaseRetry: seconds(0.1),
-    prometheusAllow: z.array(z.string().min(1, wrong("must name a host or an address"))).optional(),
+    prometheusAllow: z.array(allowedAddress).optional(),
   })
   .check(({ value, issues }) => {
     const complain = (name: string, message: string) =>

@@ -28,8 +28,11 @@ interface Replica {
   readonly proxy: ApiProxy;
 }
 
-/** A shop that is being tuned by the first of three replicas, each behind a wire of its own. */
-async function startThree() {
+/** A shop that is being tuned by the first of two or more replicas, each behind a wire of its own. */
+async function startReplicas({
+  count = 2,
+  leaseArgs = [],
+}: { readonly count?: number; readonly leaseArgs?: readonly string[] } = {}) {
   const shop = await openShop(cluster);
   closing.push(() => shop.close());
   const account = await createOperatorAccount({ cluster, namespaces: [shop.namespace] });
@@ -38,9 +41,12 @@ async function startThree() {
   const start = async (): Promise<Replica> => {
     const proxy = await openApiProxy(cluster, account.kubeconfig);
     closing.push(() => proxy.close());
-    return { proxy, operator: await account.start(args, { kubeconfig: proxy.kubeconfig }) };
+    return {
+      proxy,
+      operator: await account.start([...args, ...leaseArgs], { kubeconfig: proxy.kubeconfig }),
+    };
   };
-  const replicas = await Promise.all([start(), start(), start()]);
+  const replicas = await Promise.all(Array.from({ length: count }, start));
   const leader = await waitFor(() => replicas.find(({ operator }) => operator.leads()), patience);
   const standby = replicas.filter((one) => one !== leader);
   for (const { operator } of standby)
@@ -56,6 +62,15 @@ async function untilLeads(replicas: readonly Replica[]): Promise<Replica> {
   });
 }
 
+/** Seconds from a renewal of one leader to the taking over of the next. */
+async function acquiredAfter(
+  account: Awaited<ReturnType<typeof createOperatorAccount>>,
+  renewTime = "",
+): Promise<number> {
+  const { acquireTime = "" } = await account.lease();
+  return (Date.parse(acquireTime) - Date.parse(renewTime)) / 1000;
+}
+
 /** When it logged this last, in milliseconds; NaN: never. */
 const timeOf = ({ log }: OperatorProcess, msg: string) =>
   Date.parse(String(log.findLast((line) => line["msg"] === msg)?.["time"]));
@@ -63,14 +78,17 @@ const isDocumentWrite = ({ method, path }: ProxiedRequest) =>
   method === "PATCH" && path.endsWith("/configmaps/storefront-tuning");
 const writesOf = ({ proxy }: Replica) => proxy.requests.filter(({ method }) => method !== "GET");
 
-/** Every revision was written once, one after the other, and told once. */
+/**
+ * Every revision was written once, later ones later, and told once. One that was decided and never written
+ * leaves a gap: its number is not used again.
+ */
 async function expectEachRevisionOnce(
   shop: Shop,
   account: Awaited<ReturnType<typeof createOperatorAccount>>,
   replicas: readonly Replica[],
 ): Promise<void> {
   const revisions = shop.target.kubelet.seen.map(({ revision }) => revision);
-  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+  expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
   const written = (await account.requests()).filter(
     (event) =>
       nameRequest(event) === "patch configmaps" &&
@@ -87,16 +105,21 @@ async function expectEachRevisionOnce(
 test.concurrent(
   "behaviour 14: the leader is killed with -9: another within lease and retry, nothing applied twice",
   async () => {
-    const { shop, account, leader, standby } = await startThree();
+    const { shop, account, leader, standby } = await startReplicas({ count: 3 });
     const at = shop.target.kubelet.seen.length;
     leader.operator.kill("SIGKILL");
+    await leader.operator.exited;
+    const { renewTime } = await account.lease();
     const before = performance.now();
     const next = await untilLeads(standby);
     const tookMs = performance.now() - before;
     process.stdout.write(
       `after -9 another leads within ${Math.round(tookMs)} ms (lease and retry: ${takeoverMs} ms)\n`,
     );
-    expect(tookMs).toBeLessThan(takeoverMs + 3000);
+    // Not sooner than the lease of who fell silent allows: it was never cut short.
+    expect(await acquiredAfter(account, renewTime)).toBeGreaterThanOrEqual(
+      leaseSeconds.duration - 0.1,
+    );
     expect(standby.filter(({ operator }) => operator.leads())).toEqual([next]);
     await waitFor(() => shop.target.kubelet.seen.length >= at + 2, patience);
     await expectEachRevisionOnce(shop, account, [leader, ...standby]);
@@ -109,7 +132,7 @@ test.concurrent(
 test.concurrent(
   "behaviour 14: a leader that was suspended for longer than its lease writes nothing when it goes on",
   async () => {
-    const { shop, account, leader, standby } = await startThree();
+    const { shop, account, leader, standby } = await startReplicas();
     leader.operator.kill("SIGSTOP");
     const next = await untilLeads(standby);
     const at = shop.target.kubelet.seen.length;
@@ -141,7 +164,7 @@ test.concurrent(
 test.concurrent(
   "behaviour 14: a write of the old leader that arrives after the new one's is refused",
   async () => {
-    const { shop, account, leader, standby } = await startThree();
+    const { shop, account, leader, standby } = await startReplicas();
     await waitFor(() => shop.target.pods.every(({ service }) => service.revision > 0), patience);
     // Its next document is held up on the way, and it never learns what became of it.
     const held = Promise.withResolvers<ProxiedRequest>();
@@ -170,7 +193,7 @@ test.concurrent(
 test.concurrent(
   "behaviour 14: a leader that is cut off stops before another may lead, and stands by when it is back",
   async () => {
-    const { shop, account, leader, standby } = await startThree();
+    const { shop, account, leader, standby } = await startReplicas();
     leader.proxy.decide = () => "lose";
     const next = await untilLeads(standby);
     const taken = leader.proxy.requests.length;
@@ -199,7 +222,11 @@ test.concurrent(
 test.concurrent(
   "behaviour 14: SIGTERM drains, gives the lease back, and the next one works at once",
   async () => {
-    const { shop, account, leader, standby } = await startThree();
+    // So long that nobody could have it by waiting for its end.
+    const durationSeconds = 60;
+    const { shop, account, leader, standby } = await startReplicas({
+      leaseArgs: ["--lease-duration", String(durationSeconds), "--lease-renew-deadline", "40"],
+    });
     const before = performance.now();
     leader.operator.kill("SIGTERM");
     const next = await untilLeads(standby);
@@ -214,7 +241,7 @@ test.concurrent(
     expect(await leader.operator.exited).toBe(0);
     // The next one did not wait for the lease to run out.
     const givenBack = timeOf(leader.operator, "lease given back");
-    expect(timeOf(next.operator, "leading") - givenBack).toBeLessThan(leaseSeconds.duration * 1000);
+    expect(timeOf(next.operator, "leading") - givenBack).toBeLessThan(durationSeconds * 1000);
     // Giving the lease back is the last thing it wrote.
     expect(writesOf(leader).at(-1)?.path).toContain("/leases/");
     const at = shop.target.kubelet.seen.length;

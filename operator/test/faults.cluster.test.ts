@@ -145,6 +145,50 @@ test.concurrent(
 );
 
 test.concurrent(
+  "regression: nor one whose deletion takes the rights along: its profile is let go while pods end",
+  async () => {
+    const shop = await openShop(cluster, { pods: 1 });
+    const { namespace } = shop;
+    const own = await createOperatorAccount({ cluster, namespaces: [namespace] });
+    const [pod] = shop.target.pods;
+    if (pod === undefined) throw new Error("there is no pod");
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    try {
+      await shop.putProfile(tuned);
+      const running = await own.start(["--time-scale", "60"]);
+      await untilWritten(shop, 1);
+      // With a node a pod takes its time to end, and the namespace deletes the rest after that.
+      // For less than 40 s: then the pod of a node that is not there is collected.
+      await cluster.request("POST", `${pods}/${pod.name}/binding`, {
+        metadata: { name: pod.name },
+        target: { apiVersion: "v1", kind: "Node", name: "elsewhere" },
+      });
+      await cluster.request("DELETE", `/api/v1/namespaces/${namespace}`);
+      await waitFor(async () => (await shop.readProfile()).metadata.finalizers === undefined, {
+        ...patience,
+        what: "the profile to be let go",
+      });
+      expect(
+        running.logged({
+          profile: shop.key,
+          msg: "let go, since its namespace is being deleted",
+        }),
+      ).toBe(true);
+      // What its kubelet does.
+      await cluster.request("DELETE", `${pods}/${pod.name}?gracePeriodSeconds=0`);
+      await waitFor(
+        async () => (await cluster.fetch("GET", `/api/v1/namespaces/${namespace}`)).status === 404,
+        { ...patience, what: "the namespace to be gone" },
+      );
+    } finally {
+      await own.close();
+      await shop.close();
+    }
+  },
+  200_000,
+);
+
+test.concurrent(
   "a ConfigMap that somebody else made is left alone",
   async () => {
     const shop = shopOf("foreign");

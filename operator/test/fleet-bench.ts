@@ -32,7 +32,11 @@ export type FleetBench = ReturnType<typeof createFleetBench>;
 export interface World {
   /** Null: there is no profile. */
   profile: { spec: Record<string, unknown>; metadata: Record<string, unknown> } | null;
+  /** Another one: the profile was deleted and created anew. */
+  uid: string;
   deletingSinceSeconds: number | null;
+  /** What every look at the target waits for. */
+  gate: () => Promise<void>;
   pods: string[];
   /** Pods that do not take up what is written. */
   deaf: Set<string>;
@@ -67,7 +71,9 @@ export function createFleetBench() {
   const registry = createRegistry();
   const world: World = {
     profile: { spec: {}, metadata: {} },
+    uid: "first",
     deletingSinceSeconds: null,
+    gate: () => Promise.resolve(),
     pods: ["mestore-a", "mestore-b", "mestore-c"],
     deaf: new Set(),
     mute: new Set(),
@@ -149,8 +155,9 @@ export function createFleetBench() {
                 ),
             }),
       },
-      read: () =>
-        Promise.resolve(
+      async read() {
+        await world.gate();
+        return (
           world.targetFault ?? {
             ok: true,
             state: {
@@ -160,10 +167,13 @@ export function createFleetBench() {
               restarts: world.restarts,
               inTransition: world.inTransition,
             },
-          },
-        ),
+          }
+        );
+      },
     };
   }
+
+  const version = () => JSON.stringify([world.uid, world.profile, world.deletingSinceSeconds]);
 
   function listProfiles(): ProfileState[] {
     if (world.profile === null) return [];
@@ -173,10 +183,18 @@ export function createFleetBench() {
       world.deletingSinceSeconds === null
         ? {}
         : { deleting: { sinceSeconds: world.deletingSinceSeconds } };
+    const { generation } = world.profile.metadata;
+    const identity = {
+      key: profileKey,
+      uid: world.uid,
+      version: version(),
+      ...(typeof generation === "number" && { generation }),
+      ...deleting,
+    };
     return [
       parsed.ok
-        ? { key: profileKey, ...deleting, profile: parsed.value, faults: [] }
-        : { key: profileKey, ...deleting, profile: null, faults: parsed.faults },
+        ? { ...identity, profile: parsed.value, faults: [] }
+        : { ...identity, profile: null, faults: parsed.faults },
     ];
   }
 
@@ -192,7 +210,7 @@ export function createFleetBench() {
       identify: () => "shop/Deployment/mestore",
     };
     return createLoop({
-      profiles: { list: () => Promise.resolve(listProfiles()) },
+      profiles: { list: () => Promise.resolve(listProfiles()), versionOf: version },
       targets,
       reconciler: createReconciler({
         targets,
@@ -276,6 +294,11 @@ export function createFleetBench() {
       const found = parseLoopMemory(JSON.parse(stored.get(profileKey)?.memory ?? "null"));
       if (found === null) throw new Error("no memory was saved");
       return found;
+    },
+    /** The status goes with its profile; the memory may stay for a while. */
+    dropStatus() {
+      const found = stored.get(profileKey);
+      if (found !== undefined) stored.set(profileKey, { ...found, status: "null" });
     },
     loseMemory() {
       const found = stored.get(profileKey);

@@ -1,11 +1,11 @@
-import { rm } from "node:fs/promises";
 import { profileApiVersion, profileKind } from "@mestore/contract/performance-profile";
 import { applyCrd } from "@mestore/tools/cluster/apply-crd";
 import { startCluster } from "@mestore/tools/cluster/test-cluster";
 import { waitFor } from "@mestore/tools/stack/wait-for";
+import { leaseTiming } from "../src/kube/lease.ts";
 import { parseExposition } from "../src/metrics-source/exposition.ts";
-import { mountAccount, startOperator } from "./cluster-bench.ts";
 import { createModelService } from "./model-service.ts";
+import { createOperatorAccount } from "./operator-account.fixture.ts";
 
 /** What the operator's own metrics say of it at one moment. */
 export interface Footprint {
@@ -90,16 +90,18 @@ export async function startManyProfiles(options: {
 
   const numbers = Array.from({ length: profiles }, (_, number) => number);
   while (numbers.length > 0) await Promise.all(numbers.splice(0, 20).map(putShop));
-  const account = await mountAccount(cluster, namespace);
-  const operator = startOperator(
-    ["--service-account-dir", account, "--time-scale", String(timeScale)],
-    cluster,
-  );
+  const account = await createOperatorAccount({ cluster, namespaces: [namespace] });
+  const { durationSeconds, renewDeadlineSeconds, retrySeconds } = leaseTiming;
+  const operator = await account.start([
+    ...["--time-scale", String(timeScale), "--lease-duration", String(durationSeconds)],
+    ...["--lease-renew-deadline", String(renewDeadlineSeconds)],
+    ...["--lease-retry", String(retrySeconds)],
+  ]);
   return {
     profiles,
     timeScale,
     async read() {
-      const parsed = parseExposition(await operator.metrics());
+      const parsed = parseExposition(await operator.metricsPage());
       if (!parsed.ok) throw new Error(parsed.detail);
       const { samples } = parsed.exposition;
       const sum = (name: string, [label, value]: readonly string[] = []) =>
@@ -115,11 +117,9 @@ export async function startManyProfiles(options: {
       };
     },
     async close() {
-      operator.kill("SIGKILL");
-      await operator.exited;
+      await account.close();
       await service.stop(true);
       await cluster.stop();
-      await rm(account, { recursive: true });
     },
   };
 }

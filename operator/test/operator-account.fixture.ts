@@ -59,7 +59,12 @@ export interface OperatorAccount {
   ): Promise<OperatorProcess>;
   /** What this account asked of the API server, answered requests in their order. */
   requests(since?: Date): Promise<readonly AuditEvent[]>;
-  lease(): Promise<{ readonly holderIdentity?: string; readonly leaseTransitions?: number }>;
+  lease(): Promise<{
+    readonly holderIdentity?: string;
+    readonly leaseTransitions?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+  }>;
   /** Ends what runs. */
   close(): Promise<void>;
 }

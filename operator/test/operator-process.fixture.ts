@@ -22,6 +22,8 @@ export interface OperatorProcess {
     metric: { readonly name: string },
     labels?: Readonly<Record<string, string>>,
   ): Promise<number>;
+  /** What it answers to a Prometheus. */
+  metricsPage(): Promise<string>;
   /** Status code of a probe. */
   probe(path: "/livez" | "/readyz"): Promise<number>;
   residentBytes(): number;
@@ -53,6 +55,7 @@ export async function startOperator(args: readonly string[]): Promise<OperatorPr
     const { port } = new URL(String(started["metricsUrl"]));
     return fetch(`http://127.0.0.1:${port}${path}`);
   };
+  const metricsPage = async () => (await fetchOwn("/metrics")).text();
   return {
     pid: child.pid,
     log,
@@ -65,13 +68,13 @@ export async function startOperator(args: readonly string[]): Promise<OperatorPr
     },
     async metric({ name }, labels = {}) {
       const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
-      const text = await (await fetchOwn("/metrics")).text();
-      return text
+      return (await metricsPage())
         .split("\n")
         .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
         .filter((line) => wanted.every((pair) => line.includes(pair)))
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
     },
+    metricsPage,
     probe: async (path) => (await fetchOwn(path)).status,
     residentBytes: () => readResidentBytes(child.pid) ?? 0,
   };

@@ -104,7 +104,7 @@ describe("without one of its permissions something is said that names verb and r
 });
 
 test.concurrent(
-  "with all of them nothing is refused",
+  "with all of them nothing is refused, and nothing is asked for that is in none of them",
   async () => {
     const { shop, account } = await open({});
     await account.start(["--time-scale", "60"]);
@@ -113,6 +113,16 @@ test.concurrent(
       ({ responseStatus }) => responseStatus?.code === 403,
     );
     expect(refused.map(nameRequest)).toEqual([]);
+    const used = new Set((await account.requests()).map(nameRequest));
+    const granted = [...operatorRules, ...leaseRules].flatMap(({ resources, verbs }) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+    );
+    // Besides what everybody may read: the schema that is served.
+    expect(
+      [...used].filter((one) => one !== "get ").filter((one) => !granted.includes(one)),
+    ).toEqual([]);
+    // Events repeat and objects of others appear only in the tests above and below.
+    expect(used.size).toBeGreaterThan(12);
   },
   120_000,
 );
@@ -137,6 +147,22 @@ test.concurrent(
     await cluster.request("PATCH", `${rbac}/roles/mestore-operator`, { rules: operatorRules });
     await waitFor(() => shop.target.kubelet.seen.length > 0, patience);
     await waitFor(async () => (await shop.condition("Ready")) === "True Accepted", patience);
+  },
+  120_000,
+);
+
+test.concurrent(
+  "without the right to annotate pods a profile that asks for it is tuned all the same",
+  async () => {
+    const { shop, account } = await open({});
+    await shop.patchProfile({ spec: { delivery: "Annotate" } });
+    const operator = await account.start(["--time-scale", "60"]);
+    const line = await waitFor(
+      () => operator.log.find(({ msg }) => String(msg).startsWith("the pod cannot be annotated")),
+      { ...patience, what: "the refusal to be told" },
+    );
+    expect(String(line["detail"])).toContain("403");
+    await waitFor(() => shop.target.kubelet.seen.length > 0, patience);
   },
   120_000,
 );

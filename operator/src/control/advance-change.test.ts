@@ -6,6 +6,7 @@ import { advanceChange } from "./advance-change.ts";
 import { createContext } from "./decide-pass.ts";
 import { emptyLoopMemory } from "./memory.ts";
 import type { Observation } from "./observe.ts";
+import { noteObservation } from "./note-observation.ts";
 import { startChange } from "./step.ts";
 
 const timing = createTiming();
@@ -70,6 +71,26 @@ function contextAt(
     timeScale: 1,
   });
 }
+
+test("pods that run a lapsed revision before its document is seen put it on its way again, for as long as a write may be late", () => {
+  const auto = { product: "Auto", search: "Auto" };
+  const changed = startChange(contextAt(0, auto, document), emptyLoopMemory, {
+    origin: "Law",
+    from: { product: 60 },
+    to: { product: 120 },
+    reason: "product",
+    records: [],
+  });
+  const lapsed = advanceChange(contextAt(15, auto, document), changed.memory);
+  expect(lapsed.memory).toMatchObject({ change: null, written: { revision: 6 } });
+  const isTakenUp = (seconds: number) => {
+    const context = { ...contextAt(seconds, auto, document), observation: seen(7) };
+    const { memory } = advanceChange(context, noteObservation(context, lapsed.memory));
+    return memory.change?.inFlight.revision === 7 && memory.written?.ttlSeconds["product"] === 120;
+  };
+  expect(isTakenUp(58 * 60)).toBeTrue();
+  expect(isTakenUp(59 * 60)).toBeFalse();
+});
 
 test("of one change only the classes whose own mode is Auto are put back; the others are Kept", () => {
   const auto = { product: "Auto", search: "Auto" };

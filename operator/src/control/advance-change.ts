@@ -1,5 +1,7 @@
 import { noteRolledBack, noteUnverified, noteVerified, refuseWrite } from "@mestore/laws/guards";
 import { decideVerdict, noteAdopted, planRollback, untaintedSlices } from "@mestore/laws/verify";
+import { closeChange, recordsOf } from "./close-change.ts";
+import { noteLapsed, reinstateLapsed } from "./lapsed-change.ts";
 import type { ChangeOnItsWay, LoopMemory } from "./memory.ts";
 import type { ProfileDecision } from "../profile/status.ts";
 import { type PassContext, pick, planDocument, startChange, type Step, ttlKnob } from "./step.ts";
@@ -13,8 +15,15 @@ type Verdict = ReturnType<typeof decideVerdict>;
  */
 export function advanceChange(context: PassContext, memory: LoopMemory): Step {
   const { change } = memory;
-  if (change === null) return unchanged(memory);
-  if (isOutOfForce(context, change)) return replan(context, memory, change);
+  if (change === null) return reinstateLapsed(context, memory) ?? unchanged(memory);
+  if (isOutOfForce(context, change)) {
+    const replanned = replan(context, memory, change);
+    const reinstated =
+      replanned.memory.change === null ? reinstateLapsed(context, replanned.memory) : null;
+    return reinstated === null
+      ? replanned
+      : { ...reinstated, records: [...replanned.records, ...reinstated.records] };
+  }
 
   const adopted = noteAdoption(context, memory, change);
   if (adopted.change === null || adopted.change.origin === "Restored") return unchanged(adopted);
@@ -84,9 +93,10 @@ function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay
       ? { reason: "NeverWritten", sentence: `Revision ${revision} was decided but not written.` }
       : { reason: "Overwritten", sentence: `Revision ${revision} was replaced by an older one.` };
   const written = memory.written?.ttlSeconds ?? {};
+  const closed = closeChange(memory, change, () => "Withdrawn");
   return {
     memory: {
-      ...closeChange(memory, change, () => "Withdrawn"),
+      ...(adoptedSeconds === null ? noteLapsed(context, closed, change) : closed),
       // With no document left the number stays taken: a service may yet turn out to run it.
       written:
         document === null
@@ -213,43 +223,4 @@ function judgeModes(context: PassContext, names: readonly string[]) {
     writable: refusals.flatMap(({ name, refusal }) => (refusal === null ? [name] : [])),
     isStopped: refusals.some(({ refusal }) => refusal === "Paused" || refusal === "ForeignOwner"),
   };
-}
-
-export type VerdictOf = (knob: string) => ProfileDecision["verdict"];
-
-/** The change is over; its entries in the status say how it ended. */
-export function closeChange(
-  memory: LoopMemory,
-  change: ChangeOnItsWay,
-  verdictOf: VerdictOf,
-): LoopMemory {
-  const knobs = new Set(change.moves.map(({ knob }) => knob));
-  return {
-    ...memory,
-    change: null,
-    decisions: memory.decisions.map((decision) =>
-      decision.time === change.decidedAt && knobs.has(decision.knob)
-        ? { ...decision, verdict: verdictOf(decision.knob) }
-        : decision,
-    ),
-  };
-}
-
-function recordsOf(
-  change: ChangeOnItsWay,
-  verdictOf: VerdictOf,
-  because: Pick<Verdict, "sentence" | "inputs"> & { readonly reason: string },
-): Step["records"] {
-  const { reason, sentence, inputs } = because;
-  const { revision } = change.inFlight;
-  return change.moves.map(({ knob, from, to }) => ({
-    knob,
-    from,
-    to,
-    reason,
-    verdict: verdictOf(knob),
-    sentence,
-    inputs,
-    revision,
-  }));
 }

@@ -1,5 +1,11 @@
 import type { TuningDocument } from "@mestore/contract/tuning-document";
-import { admitMoves, type GuardedMove, noteMoves, refuseWrite } from "@mestore/laws/guards";
+import {
+  admitMoves,
+  type GuardedMove,
+  type MadeMove,
+  noteMoves,
+  refuseWrite,
+} from "@mestore/laws/guards";
 import {
   decideTtl,
   maxTtlRatio,
@@ -214,20 +220,27 @@ function apply(context: PassContext, memory: LoopMemory, moves: readonly TtlMove
   });
   const { guards } = started.memory;
   const made = started.memory.change?.moves ?? [];
+  const counted =
+    started.memory.change === null
+      ? null
+      : { ...started.memory.change, ...(isSafety ? {} : { knobsBefore: knobsOf(guards, made) }) };
   return {
     ...started,
     memory: {
       ...started.memory,
       // A safety move beside a change that is being verified leaves its verification as it was.
-      change: pending ?? started.memory.change,
+      change: pending ?? counted,
       ttl: noteTtlApplied(memory.ttl, moves, nowSeconds),
       guards: isSafety ? guards : noteMoves(guards, made, requestRate(memory), nowSeconds, timing),
     },
   };
 }
 
+const knobsOf = ({ knobs }: LoopMemory["guards"], moves: readonly MadeMove[]) =>
+  Object.fromEntries(moves.map(({ knob }) => [knob, knobs[knob] ?? null]));
+
 /** Requests a second over the slices that a change is compared with. */
-function requestRate({ slices }: LoopMemory): number | null {
+export function requestRate({ slices }: LoopMemory): number | null {
   const recent = slices.slice(-10);
   const seconds = recent.reduce((sum, slice) => sum + slice.seconds, 0);
   return seconds > 0 ? recent.reduce((sum, slice) => sum + slice.requests, 0) / seconds : null;

@@ -64,7 +64,7 @@ export async function lookAround(
     observation,
     queried,
     document,
-    adopted,
+    adopted: adopted ?? known.adopted,
     foreignOwner,
     nowSeconds: clock.nowSeconds(),
     timing,

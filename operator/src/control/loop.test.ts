@@ -16,6 +16,7 @@ function createBench() {
   const passes: { atSeconds: number; key: string }[] = [];
   const forgotten: string[] = [];
   let flushes = 0;
+  let readers = 0;
   const discarded: string[] = [];
   const world = {
     keys: ["shop/a"],
@@ -58,11 +59,22 @@ function createBench() {
       async flush() {
         flushes += 1;
       },
+      end: () => undefined,
     },
     targets: { identify: () => "target" },
     clock,
     timing: createTiming(),
-    registry,
+    registry: {
+      ...registry,
+      beforeCollect(read) {
+        const end = registry.beforeCollect(read);
+        readers += 1;
+        return () => {
+          readers -= 1;
+          end();
+        };
+      },
+    },
     logger: createLogger({
       name: "operator",
       level: "info",
@@ -82,6 +94,7 @@ function createBench() {
     count,
     registry,
     flushes: () => flushes,
+    readers: () => readers,
   };
 }
 
@@ -225,6 +238,43 @@ test("the end waits for running passes and saves; with the lease lost it saves n
     await running;
     expect(flushes()).toBe(reason === undefined ? 1 : 0);
   }
+});
+
+test("a profile that goes and comes back while its pass runs never has two passes at once", async () => {
+  const { loop, passes, world, forgotten, clock } = createBench();
+  let open = (): void => undefined;
+  world.gate = () =>
+    new Promise((resolve) => {
+      open = resolve;
+    });
+  const stop = new AbortController();
+  const running = loop.run(stop.signal);
+  await waitFor(() => passes.length === 1);
+  for (const keys of [[], ["shop/a"]]) {
+    const lists = world.lists;
+    world.keys = keys;
+    world.tell("shop/a");
+    await waitFor(() => world.lists > lists && clock.sleeping() === 1);
+  }
+  clock.advance(30);
+  await waitFor(() => clock.sleeping() === 1);
+  expect(passes).toHaveLength(1);
+  world.gate = () => Promise.resolve();
+  open();
+  await waitFor(() => passes.length === 2);
+  expect(forgotten).toEqual([]);
+  stop.abort();
+  await running;
+});
+
+test("a loop that has ended leaves nothing behind with the registry", async () => {
+  const { loop, readers } = createBench();
+  const stop = new AbortController();
+  const running = loop.run(stop.signal);
+  expect(readers()).toBe(1);
+  stop.abort();
+  await running;
+  expect(readers()).toBe(0);
 });
 
 test("a profile that goes while its pass runs is forgotten when that has ended", async () => {

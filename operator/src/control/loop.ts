@@ -32,7 +32,7 @@ export interface Loop {
   pass(): Promise<boolean>;
   /**
    * Passes, of each profile one a scrape interval and one at once when it changed, until `signal`
-   * aborts; then lets running passes end and saves what is unsaved. With a LeaseLostError as the
+   * aborts; then lets running passes end, which read no further, and saves what is unsaved. With a LeaseLostError as the
    * signal's reason nothing more is written. Call it once.
    */
   run(signal: AbortSignal): Promise<void>;
@@ -61,9 +61,6 @@ export function createLoop(deps: LoopDeps): Loop {
     spacingSeconds: Math.min(leastSpacingSeconds, intervalSeconds),
   });
   let hasEnded = false;
-  registry.beforeCollect(() => {
-    if (!hasEnded) depth.set(queue.depth(clock.nowSeconds()));
-  });
   let states = new Map<string, ProfileState>();
   let claims: ReadonlyMap<string, string> = new Map();
   let listing: Promise<boolean> | null = null;
@@ -100,6 +97,11 @@ export function createLoop(deps: LoopDeps): Loop {
     }
   }
 
+  /** Whether the profile is still as the pass found it. */
+  function isCurrent({ key, version }: ProfileState): boolean {
+    return profiles.versionOf === undefined || profiles.versionOf(key) === version;
+  }
+
   /** One listing at a time, shared by whoever asks while it runs. */
   function refresh(): Promise<boolean> {
     listing ??= list().finally(() => {
@@ -113,7 +115,10 @@ export function createLoop(deps: LoopDeps): Loop {
       const state = states.get(key);
       if (state === undefined) return;
       try {
-        const outcome = await reconciler.reconcile(state, claims.get(key) ?? null, signal);
+        const outcome = await reconciler.reconcile(state, claims.get(key) ?? null, {
+          isCurrent: () => isCurrent(state),
+          ...(signal !== undefined && { signal }),
+        });
         outcomes[outcome].add(1);
         return;
       } catch (error) {
@@ -135,16 +140,18 @@ export function createLoop(deps: LoopDeps): Loop {
       await look(key, signal);
       isFine = true;
     } catch (error) {
-      if (!(error instanceof LeaseLostError)) {
+      // A pass that is cut short has decided nothing.
+      if (signal?.aborted !== true || error !== signal.reason) {
         outcomes.failed.add(1);
         logger.error({ err: error, profile: key }, "pass failed; the tuning in force stays");
       }
     } finally {
       running.delete(key);
       duration.observe(clock.nowSeconds() - started);
+      // Given back only then: a profile that comes back under the key must not lose its new session.
+      if (!states.has(key)) await forget(key);
       queue.finish(key, isFine, clock.nowSeconds());
     }
-    if (!states.has(key)) await forget(key);
     return isFine;
   }
 
@@ -168,6 +175,7 @@ export function createLoop(deps: LoopDeps): Loop {
     async run(signal) {
       const nap = createNap(clock, signal);
       const passes = new Set<Promise<unknown>>();
+      const stopReading = registry.beforeCollect(() => depth.set(queue.depth(clock.nowSeconds())));
       let listSeconds = clock.nowSeconds();
       profiles.onChange?.((key) => {
         if (hasEnded) return;
@@ -205,7 +213,9 @@ export function createLoop(deps: LoopDeps): Loop {
       }
       await Promise.all(passes);
       hasEnded = true;
+      stopReading();
       if (!(signal.reason instanceof LeaseLostError)) await reconciler.flush();
+      reconciler.end();
     },
   };
 }

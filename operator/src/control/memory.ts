@@ -1,5 +1,10 @@
 import { parseWith } from "@mestore/contract/fault";
-import { emptyGuardMemory, type GuardMemory, type MadeMove } from "@mestore/laws/guards";
+import {
+  emptyGuardMemory,
+  type GuardMemory,
+  type KnobMemory,
+  type MadeMove,
+} from "@mestore/laws/guards";
 import { emptyTtlMemory, type TtlMemory } from "@mestore/laws/ttl";
 import type { InFlight, Slice } from "@mestore/laws/verify";
 import { z } from "zod";
@@ -23,6 +28,22 @@ export interface ChangeOnItsWay {
   readonly moves: readonly MadeMove[];
   /** Times of the entries in `decisions` that its verdict completes. */
   readonly decidedAt: string;
+  /**
+   * What the guards knew of its knobs before it, null: nothing. Put back where the change turns out never
+   * to have been made; absent where the guards do not count it.
+   */
+  readonly knobsBefore?: Readonly<Record<string, KnobMemory | null>>;
+}
+
+/**
+ * A change that was decided and is not seen to have been written. A write that is late, or whose answer
+ * was lost, may still put it in force; then it is on its way again (`lapsed-change.ts`).
+ */
+export interface LapsedChange {
+  readonly change: ChangeOnItsWay;
+  /** All TTLs of its document. */
+  readonly ttlSeconds: Readonly<Record<string, number>>;
+  readonly lapsedSeconds: number;
 }
 
 export interface Recommendation {
@@ -36,6 +57,8 @@ export interface Recommendation {
  */
 export interface LoopMemory {
   readonly version: typeof memoryVersion;
+  /** Of the profile that this is about; null where the platform has none. */
+  readonly uid: string | null;
   /** The spec in force as text, and how often it has changed. */
   readonly spec: string;
   readonly generation: number;
@@ -46,11 +69,15 @@ export interface LoopMemory {
   /** When something changed what is measured: writes taken up and restarts of the service. */
   readonly changesAtSeconds: readonly number[];
   readonly change: ChangeOnItsWay | null;
+  /** Oldest first; their revisions are never used again. */
+  readonly lapsed: readonly LapsedChange[];
   /** What was last written here, to tell a file that somebody else wrote. */
   readonly written: {
     readonly revision: number;
     readonly ttlSeconds: Readonly<Record<string, number>>;
   } | null;
+  /** What was found before the first write, should whoever removes the document remove the note of it as well. */
+  readonly adopted: Readonly<Record<string, number>> | null;
   /** Start of the service's process. */
   readonly processStartSeconds: number | null;
   /** What is tuned, as `Targets.identify` names it; null before the first pass. */
@@ -80,6 +107,7 @@ export const memoryVersion = 1;
 
 export const emptyLoopMemory: LoopMemory = {
   version: memoryVersion,
+  uid: null,
   spec: "",
   generation: 0,
   ttl: emptyTtlMemory,
@@ -87,7 +115,9 @@ export const emptyLoopMemory: LoopMemory = {
   slices: [],
   changesAtSeconds: [],
   change: null,
+  lapsed: [],
   written: null,
+  adopted: null,
   processStartSeconds: null,
   target: null,
   podHash: null,
@@ -128,18 +158,18 @@ const ttlSchema = z.object({
   ),
 });
 
+const knobSchema = z.looseObject({
+  lastMoveSeconds: finite,
+  lastDirection: z.enum(["up", "down"]),
+  requestRate: finite.nullable(),
+  reversalSeconds: z.array(finite),
+  latchedSinceSeconds: finite.nullable(),
+});
+
 const guardsSchema = z.looseObject({
   bars: byName(z.object({ untilSeconds: finite, strikes: finite })),
   rests: byName(finite),
-  knobs: byName(
-    z.looseObject({
-      lastMoveSeconds: finite,
-      lastDirection: z.enum(["up", "down"]),
-      requestRate: finite.nullable(),
-      reversalSeconds: z.array(finite),
-      latchedSinceSeconds: finite.nullable(),
-    }),
-  ),
+  knobs: byName(knobSchema),
   metricsLostSinceSeconds: finite.nullable(),
   metricsReturnedSeconds: finite.nullable(),
 });
@@ -166,6 +196,7 @@ const changeSchema = z.strictObject({
   }),
   moves: z.array(z.object({ knob: z.string(), from: finite, to: finite })),
   decidedAt: z.string(),
+  knobsBefore: byName(knobSchema.nullable()).exactOptional(),
 });
 
 const memorySchema = z.strictObject({
@@ -180,6 +211,17 @@ const memorySchema = z.strictObject({
   written: z.strictObject({ revision: z.int(), ttlSeconds: byName(finite) }).nullable(),
   processStartSeconds: finite.nullable(),
   // Memory of before these were remembered is still memory.
+  uid: z.string().nullable().default(null),
+  lapsed: z
+    .array(
+      z.strictObject({
+        change: changeSchema,
+        ttlSeconds: byName(finite),
+        lapsedSeconds: finite,
+      }),
+    )
+    .default([]),
+  adopted: byName(z.number().positive()).nullable().default(null),
   target: z.string().nullable().default(null),
   podHash: z.string().nullable().default(null),
   inTransition: z.boolean().default(false),

@@ -2,6 +2,7 @@ import { profileAnnotations } from "@mestore/contract/performance-profile";
 import { acknowledge, noteMetrics } from "@mestore/laws/guards";
 import { noteTtlInForce } from "@mestore/laws/ttl";
 import type { Timing } from "@mestore/laws/timing";
+import { isWithinReach } from "./lapsed-change.ts";
 import { emptyLoopMemory, type LoopMemory } from "./memory.ts";
 import type { Seen } from "./observe.ts";
 import type { TargetReading } from "./ports.ts";
@@ -16,6 +17,7 @@ export function noteObservation(context: PassContext, memory: LoopMemory): LoopM
     changesAtSeconds: memory.changesAtSeconds.filter(
       (at) => nowSeconds - at <= timing.placeboSeconds,
     ),
+    lapsed: memory.lapsed.filter((one) => isWithinReach(one, nowSeconds, timing)),
   });
   const judged = noteVerdicts(known, context.queried ?? []);
   return observation.ok ? noteSeen(context, judged, observation) : judged;
@@ -47,9 +49,9 @@ export function noteTarget(
   timing: Timing,
 ): LoopMemory {
   const isOther = memory.target !== null && memory.target !== seen.identity;
-  const { generation, spec, profile, acknowledged, decisions, written } = memory;
+  const { uid, generation, spec, profile, acknowledged, decisions, written } = memory;
   const known = isOther
-    ? { ...emptyLoopMemory, generation, spec, profile, acknowledged, decisions, written }
+    ? { ...emptyLoopMemory, uid, generation, spec, profile, acknowledged, decisions, written }
     : memory;
   if (!seen.reading.ok) return { ...known, target: seen.identity };
   const { inTransition } = seen.reading.state;

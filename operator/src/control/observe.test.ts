@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { serviceMetrics } from "@mestore/contract/metrics";
+import { collectSamples } from "@mestore/contract/samples";
 import { createTiming } from "@mestore/laws/timing";
 import { noteTtlInForce } from "@mestore/laws/ttl";
 import { createModelService } from "../../test/model-service.ts";
@@ -13,13 +15,14 @@ const timing = createTiming();
 async function lookAfterAnHour(
   remember: (nowSeconds: number) => Partial<LoopMemory>,
   disturb: (service: ReturnType<typeof createModelService>) => void = () => undefined,
+  rate = 100,
 ) {
   const clock = createManualClock(1_800_000_000);
   const service = createModelService({
     now: clock.nowSeconds,
     readTuning: () => Promise.resolve(null),
     keys: 500,
-    rate: 100,
+    rate,
     initialTtlSeconds: 60,
   });
   const asked: number[] = [];
@@ -64,9 +67,9 @@ async function lookAfterAnHour(
 
 test("windows grow to the minimum of samples and no further", async () => {
   const { product } = await lookAfterAnHour(() => ({}));
-  // 5,000 look-ups at 100 a second are 50 s; 2,000 sampled at 40 % too.
-  expect(product?.measured?.seconds).toBe(60);
-  expect(product?.curve?.seconds).toBe(60);
+  // 5,000 look-ups at 100 a second are 50 s; 2,000 sampled at 40 % too. No window is shorter than the TTL.
+  expect(product?.measured?.seconds).toBe(75);
+  expect(product?.curve?.seconds).toBe(75);
 });
 
 test("no law sees what lies before the end of the taint", async () => {
@@ -87,7 +90,7 @@ test("the measured rate sees nothing of before the TTL in force", async () => {
     ),
   }));
   expect(product?.measured?.seconds).toBe(45);
-  expect(product?.curve?.seconds).toBe(60);
+  expect(product?.curve?.seconds).toBe(75);
   const unknown = await lookAfterAnHour((now) => ({
     ttl: noteTtlInForce(emptyLoopMemory.ttl, { product: 30 }, now - 3000),
   }));
@@ -115,6 +118,53 @@ test("a slice ends with the pass that is due, as long as the time since the last
   expect(early.slice).toBeNull();
   const afterGap = await lookAfterAnHour((now) => sliceAt(now - 900));
   expect(afterGap.slice?.seconds).toBe(60);
+});
+
+test("a limit is rounded down, never up", async () => {
+  // 120 s since the end of the taint, and a TTL that asks for more than there is.
+  const { product, asked } = await lookAfterAnHour((now) => ({
+    changesAtSeconds: [now - timing.taintSeconds - 120],
+  }));
+  expect(product?.measured?.seconds).toBe(75);
+  const limit = await lookAfterAnHour(
+    (now) => ({ changesAtSeconds: [now - timing.taintSeconds - 120] }),
+    undefined,
+    20,
+  );
+  // On a grid of 106 s, of which readings of 15 s show seven.
+  expect(limit.product?.measured?.seconds).toBe(105);
+  expect(limit.asked.filter((seconds) => seconds > 107 && seconds < 150)).toEqual([]);
+  expect(asked).not.toContain(120);
+});
+
+test("a slice that is longer than was asked for counts what the one before has counted: it is none", async () => {
+  const window = (seconds: number) => {
+    const toSeconds = 10_000;
+    const bucket = serviceMetrics.requestDuration.name;
+    const last = collectSamples(
+      ["0.5", "+Inf"].map((le) => ({ name: `${bucket}_bucket`, labels: { le }, value: seconds })),
+    );
+    return { fromSeconds: toSeconds - seconds, toSeconds, first: new Map(), last };
+  };
+  const sliceOf = async (leastSeconds: number) => {
+    const observation = await observe(
+      {
+        window: (seconds) =>
+          Promise.resolve({ ok: true, pods: [], window: window(Math.max(seconds, leastSeconds)) }),
+      },
+      {
+        ...{ classes: [], objectives: [], slowEdgeSeconds: 0.5, windowSeconds: 300, timing },
+        memory: {
+          ...emptyLoopMemory,
+          slices: [{ atSeconds: 9940, seconds: 60, requests: 1, slow: 0, errors: 0 }],
+        },
+      },
+      10_000,
+    );
+    return observation.ok ? observation.slice : observation.reason;
+  };
+  expect(await sliceOf(60)).toMatchObject({ seconds: 60, requests: 60 });
+  expect(await sliceOf(120)).toBeNull();
 });
 
 test("each window is asked for once", async () => {

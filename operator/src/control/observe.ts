@@ -26,6 +26,7 @@ import {
 import type { Slice } from "@mestore/laws/verify";
 import type { LoopMemory } from "./memory.ts";
 import type { MetricsSource, PodRevision, RejectedReading } from "./ports.ts";
+import { roundWindowDown, roundWindowUp } from "./window-grid.ts";
 import { createWindowReader, type WindowReader } from "./window-reader.ts";
 
 /** What one pass saw. */
@@ -71,8 +72,9 @@ const sameStartSeconds = 1;
 
 /**
  * Reads everything that one pass looks at. One reading that is rejected rejects them all. Windows of
- * the laws end now and begin after the last taint, that of a measured rate also after the last
- * change of that TTL; slices, objectives and memory pressure see every sample.
+ * the laws begin after the last taint, that of a measured rate also after the last change of that TTL;
+ * slices, objectives and memory pressure see every sample. Windows end now; a source may answer with one
+ * that ended a moment ago which is little beside its length.
  */
 export async function observe(
   source: MetricsSource,
@@ -80,13 +82,22 @@ export async function observe(
   nowSeconds: number,
 ): Promise<Observation> {
   const { memory, timing } = request;
-  const reader = createWindowReader(source);
-  const latest = await reader.read(timing.scrapeSeconds);
+  const { scrapeSeconds } = timing;
+  const reader = createWindowReader(source, { nowSeconds, scrapeSeconds });
+  const latest = await reader.read(scrapeSeconds);
 
   const processStartSeconds = gauge(latest, serviceMetrics.processStart.name);
   const restarted = isRestart(memory.processStartSeconds, processStartSeconds);
   const lastChange = restarted ? nowSeconds : Math.max(...memory.changesAtSeconds, -Infinity);
   const untaintedSeconds = nowSeconds - lastChange - timing.taintSeconds;
+
+  // Before the classes: where these windows hold too little for a class, no shorter one is asked for.
+  const judgements: Judgement[] = [];
+  for (const objective of request.objectives) {
+    const windows = objectiveWindows(request.windowSeconds, timing);
+    const judge = (window: MetricWindow) => judgeObjective(objective, window);
+    judgements.push(judge(await reader.grow(windows, (window) => hasSamples(judge(window)))));
+  }
 
   const ttlInForce: Record<string, number> = {};
   const classes: Record<string, TtlClassObservation> = {};
@@ -95,19 +106,16 @@ export async function observe(
     if (ttlSeconds === null) continue;
     ttlInForce[name] = ttlSeconds;
     const standing = ttlUntaintedSeconds(memory.ttl, { name, ttlSeconds }, nowSeconds, timing);
-    classes[name] = await observeClass(reader, timing, {
-      name,
-      ttlSeconds,
-      rateSeconds: Math.min(untaintedSeconds, standing),
-      curveSeconds: untaintedSeconds,
-    });
-  }
-
-  const judgements: Judgement[] = [];
-  for (const objective of request.objectives) {
-    const windows = growingWindows(request.windowSeconds, timing);
-    const judge = (window: MetricWindow) => judgeObjective(objective, window);
-    judgements.push(judge(await reader.grow(windows, (window) => hasSamples(judge(window)))));
+    classes[name] = await observeClass(
+      reader,
+      { timing, nowSeconds },
+      {
+        name,
+        ttlSeconds,
+        rateSeconds: Math.min(untaintedSeconds, standing),
+        curveSeconds: untaintedSeconds,
+      },
+    );
   }
 
   const store = readStoreMemory(await reader.read(timing.ttlPeriodSeconds));
@@ -132,7 +140,7 @@ export async function observe(
 
 async function observeClass(
   reader: WindowReader,
-  timing: Timing,
+  { timing, nowSeconds }: { readonly timing: Timing; readonly nowSeconds: number },
   of: {
     readonly name: string;
     readonly ttlSeconds: number;
@@ -142,29 +150,30 @@ async function observeClass(
   },
 ): Promise<TtlClassObservation> {
   const { name, ttlSeconds } = of;
-  const firstSeconds = Math.max(timing.sliceSeconds, ttlSeconds);
-  const measured =
-    of.rateSeconds <= 0
-      ? null
-      : await reader.grow(windowsUpTo(firstSeconds, of.rateSeconds, timing), (window) => {
-          const sample = readRateSample(window, name);
-          // One TTL is more than the law needs to act, but it renews its anchor by no less.
-          return (
-            sample !== null &&
-            rateSuffices(sample, ttlSeconds, timing) &&
-            sample.seconds >= ttlSeconds
-          );
-        });
-  const curve =
-    of.curveSeconds <= 0
-      ? null
-      : await reader.grow(windowsUpTo(firstSeconds, of.curveSeconds, timing), (window) => {
-          const seen = readShadowWindow(window, name);
-          return seen !== null && curveSuffices(seen, ttlSeconds);
-        });
+  /** No further back than that, and rounded so that it is further back never. */
+  const growUpTo = async (
+    longestSeconds: number,
+    suffices: (window: MetricWindow) => boolean,
+  ): Promise<MetricWindow | null> => {
+    if (longestSeconds <= 0) return null;
+    const first = roundWindowUp(Math.max(timing.sliceSeconds, ttlSeconds), timing);
+    const windows = windowsUpTo(first, roundWindowDown(longestSeconds, timing), timing);
+    return reader.grow(windows, suffices, nowSeconds - longestSeconds);
+  };
+  const measured = await growUpTo(of.rateSeconds, (window) => {
+    const sample = readRateSample(window, name);
+    // One TTL is more than the law needs to act, but it renews its anchor by no less.
+    return (
+      sample !== null && rateSuffices(sample, ttlSeconds, timing) && sample.seconds >= ttlSeconds
+    );
+  });
+  const curve = await growUpTo(of.curveSeconds, (window) => {
+    const seen = readShadowWindow(window, name);
+    return seen !== null && curveSuffices(seen, ttlSeconds);
+  });
   // Each refill counts with its own hits and age, so that a change of TTL does not distort them.
   const refills = await reader.grow(
-    windowsUpTo(timing.sliceSeconds, timing.sixHoursSeconds, timing),
+    windowsUpTo(roundWindowUp(timing.sliceSeconds, timing), timing.sixHoursSeconds, timing),
     (window) => {
       const sample = readUpdateSample(window, name);
       return sample !== null && updatesSuffice(sample, timing);
@@ -189,7 +198,14 @@ async function observeSlice(
   // After a gap the slice is the last of its length, so that none is stretched over the gap.
   const seconds = sinceLast < 2 * timing.sliceSeconds ? sinceLast : timing.sliceSeconds;
   const slice = readSlice(await reader.read(seconds), slowEdgeSeconds);
-  return slice !== null && slice.seconds >= leastSliceShare * timing.sliceSeconds ? slice : null;
+  if (slice === null || slice.seconds < leastSliceShare * timing.sliceSeconds) return null;
+  // A source may need more than a slice to see an increase: that would count the one before again.
+  return slice.seconds <= seconds + timing.scrapeSeconds ? slice : null;
+}
+
+/** What the profile asks for first, and then what others ask for too. */
+function objectiveWindows(windowSeconds: number, timing: Timing): readonly number[] {
+  return [windowSeconds, ...growingWindows(roundWindowUp(2 * windowSeconds, timing), timing)];
 }
 
 /** Too few samples make the window grow; a verdict that is too close does not. */

@@ -98,6 +98,12 @@ export interface Targets {
 /** One version of one profile as its author wrote it. */
 export type ProfileState = {
   readonly key: string;
+  /** Another value under the same key is another profile; absent where the platform has none. */
+  readonly uid?: string;
+  /** Of the newest text, also of one that is refused; absent where the platform counts none. */
+  readonly generation?: number;
+  /** Of everything that its author can change, opaque; absent where `ProfileSource.versionOf` is. */
+  readonly version?: string;
   /** It is being deleted, and waits for `Finalizer.release`. */
   readonly deleting?: { readonly sinceSeconds: number };
 } & (
@@ -112,6 +118,8 @@ export interface ProfileSource {
    * `namespace/name`, or the file's name where that cannot be read.
    */
   list(): Promise<readonly ProfileState[]>;
+  /** `ProfileState.version` as it is at this moment; null: the profile is gone. */
+  readonly versionOf?: (key: string) => string | null;
   /** Told of the key of a profile that changed, or whose target did. Absent: whoever lists will see. */
   readonly onChange?: (listener: (key: string) => void) => void;
 }

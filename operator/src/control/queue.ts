@@ -23,7 +23,10 @@ export interface DueKey {
 }
 
 export interface Queue {
-  /** Keys that are new are due now; those that are gone are given out no more. */
+  /**
+   * Keys that are new are due now; those that are gone are given out no more. A key that is given out stays
+   * until it is given back, and one that comes back meanwhile is due at once after that.
+   */
   sync(keys: readonly string[], nowSeconds: number): void;
   /** Something about the key changed. An unknown key is passed over: the next `sync` brings it. */
   touch(key: string, nowSeconds: number): void;
@@ -45,6 +48,8 @@ interface Entry {
   failures: number;
   running: boolean;
   touched: boolean;
+  /** Not listed any more, and forgotten once it is given back. */
+  gone: boolean;
 }
 
 export function createQueue(options: QueueOptions): Queue {
@@ -63,15 +68,25 @@ export function createQueue(options: QueueOptions): Queue {
   return {
     sync(keys, nowSeconds) {
       const listed = new Set(keys);
-      for (const key of entries.keys()) if (!listed.has(key)) entries.delete(key);
+      for (const [key, entry] of entries) {
+        if (listed.has(key)) continue;
+        if (entry.running) entry.gone = true;
+        else entries.delete(key);
+      }
       for (const key of listed) {
-        if (entries.has(key)) continue;
+        const known = entries.get(key);
+        if (known !== undefined) {
+          known.touched ||= known.gone;
+          known.gone = false;
+          continue;
+        }
         entries.set(key, {
           dueSeconds: nowSeconds,
           startedSeconds: -Infinity,
           failures: 0,
           running: false,
           touched: false,
+          gone: false,
         });
       }
     },
@@ -106,6 +121,10 @@ export function createQueue(options: QueueOptions): Queue {
     finish(key, isFine, nowSeconds) {
       const entry = entries.get(key);
       if (entry === undefined || !entry.running) return;
+      if (entry.gone) {
+        entries.delete(key);
+        return;
+      }
       entry.running = false;
       entry.failures = isFine ? 0 : entry.failures + 1;
       const pause = Math.min(intervalSeconds * 2 ** entry.failures, longestPauseSeconds);

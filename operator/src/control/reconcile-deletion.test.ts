@@ -21,6 +21,15 @@ describe("the finalizer", () => {
     expect(bench.calls.filter((call) => call === "hold")).toHaveLength(1);
   });
 
+  test("finds the values in its memory where somebody has removed the document and the note of them", async () => {
+    const bench = createFleetBench();
+    await runUntilVerifying(bench);
+    const before = bench.written.length;
+    Object.assign(bench.place, { document: null, adopted: null });
+    await bench.runUntil(() => bench.written.length > before, 300);
+    expect(bench.place.adopted).toEqual({ product: 3600 });
+  });
+
   test("does not come where nothing is written, and such a profile is gone at once", async () => {
     for (const profile of [
       { spec: { mode: "Recommend" }, metadata: {} },

@@ -105,8 +105,9 @@ test("killed between saving and writing: nothing is applied twice and nothing is
     expect((await bench.status()).inFlight).toBeUndefined();
     expect((await bench.status()).decisions[0]).toMatchObject({ to: "10", verdict: "Withdrawn" });
     await bench.run(150);
+    // The number of what was decided stays taken: a late write may yet bring its document.
     expect(bench.written.map(({ revision }) => revision)).toEqual(
-      bench.written.map((_, index) => index + 1),
+      bench.written.map((_, index) => (index === 0 ? 1 : index + 2)),
     );
   }));
 

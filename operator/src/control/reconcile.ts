@@ -12,7 +12,6 @@ import { planDecisionEvents, planFlipEvents, planReleaseEvent } from "./plan-eve
 import {
   type EventSink,
   type Finalizer,
-  LeaseLostError,
   NotPermittedError,
   type ProfileState,
   type StatusStore,
@@ -21,6 +20,7 @@ import {
 } from "./ports.ts";
 import { planStatus } from "./report.ts";
 import { decideRestore, planAdopted, type Restore } from "./restore.ts";
+import { assertWritable, type PassGuards, untilStopped } from "./pass-guards.ts";
 import { createSessions, type Session } from "./sessions.ts";
 import type { DecisionRecord, PassContext, Step } from "./step.ts";
 
@@ -59,16 +59,18 @@ export interface Reconciler {
   /**
    * One pass for one resolved profile: observe, decide, plan, apply, report.
    * @throws StaleWriteError: discard, and decide again on what there is now
-   * @throws LeaseLostError where `signal` says so: nothing was written after it did
+   * @throws the reason of `signal` where that cut it short: nothing was decided
    * @throws what it cannot handle
    */
-  reconcile(state: ProfileState, claimedBy: string | null, signal?: AbortSignal): Promise<Outcome>;
+  reconcile(state: ProfileState, claimedBy: string | null, guards: PassGuards): Promise<Outcome>;
   /** Somebody else wrote since: the next pass reads status and memory again. */
   discard(key: string): void;
   /** The profile is gone; the tuning stays as it is. */
   forget(key: string): Promise<void>;
   /** Saves what passes left unsaved. What cannot be saved is logged. */
   flush(): Promise<void>;
+  /** No pass follows: what is shown of its profiles would not be true for long. */
+  end(): void;
 }
 
 /** Figures that are no news are written this often at most (10 min, divided by the time scale). */
@@ -91,8 +93,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   /** Saves where that is due, and tells what has flipped since the last pass. */
-  async function settle(key: string, before: Session, next: Session, isUrgent: boolean) {
+  async function settle(
+    { key, guards }: Pass,
+    before: Session,
+    next: Session,
+    isUrgent: boolean,
+  ): Promise<Session> {
     const isSaved = isUrgent || isDue(next, clock.nowSeconds(), timeScale);
+    if (isSaved) assertWritable(guards);
     const settled = isSaved ? await sessions.save(key, next) : next;
     sessions.set(key, settled);
     logFlips(logger, key, before.status, next.status);
@@ -101,7 +109,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   /** A deletion that nothing is left to do for. */
-  async function release(key: string, session: Session, restore: Restore | null): Promise<Outcome> {
+  async function release(
+    { key, guards }: Pass,
+    session: Session,
+    restore: Restore | null,
+  ): Promise<Outcome> {
+    assertWritable(guards);
     await finalizer.release(key);
     sessions.set(key, { ...session, released: true });
     if (session.released || restore === null || restore.release === null) return "held";
@@ -124,7 +137,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       objectives: profile === null ? { judged: [], queries: [] } : planObjectives(profile),
       memory,
       faults: state.faults,
-      generation: state.profile?.metadata.generation ?? memory.generation,
+      generation: state.generation ?? state.profile?.metadata.generation ?? memory.generation,
       claimedBy,
       refusal,
       previous: session.status,
@@ -134,37 +147,37 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   /** What to write, on its way: the deletion waits for it from now on, and it outlives a crash. */
   async function apply(
-    key: string,
+    { key, guards }: Pass,
     context: PassContext,
     write: NonNullable<Step["write"]>,
-    signal: AbortSignal | undefined,
+    adopted: PassContext["adopted"],
     saveFirst: () => Promise<void>,
   ): Promise<void> {
+    assertWritable(guards);
     if (context.deleting === null) await finalizer.hold(key);
-    assertLeading(signal);
     await saveFirst();
-    assertLeading(signal);
-    await delivery.write(key, write, planAdopted(context));
+    assertWritable(guards);
+    await delivery.write(key, write, adopted);
   }
 
   return {
     async resolve(state) {
       if (state.profile !== null) return state;
-      const { memory } = await sessions.open(state.key);
+      const { memory } = await sessions.open(state.key, state.uid);
       return { ...state, profile: remembered(memory) };
     },
 
-    async reconcile(state, claimedBy, signal) {
+    async reconcile(state, claimedBy, guards) {
       const { key } = state;
-      const session = await sessions.open(key);
+      const pass: Pass = { key, guards };
+      const session = await untilStopped(sessions.open(key, state.uid), guards.signal);
       const profile = claimedBy === null ? state.profile : null;
       if (profile === null) {
         targets.close(key);
         deps.onForgotten(key);
       }
-      assertLeading(signal);
       if (state.deleting !== undefined && (profile === null || session.released))
-        return release(key, session, null);
+        return release(pass, session, null);
       if (profile === null) {
         const status = statusOf(
           state,
@@ -172,23 +185,27 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
           { look: null, memory: session.memory, session },
           null,
         );
-        await settle(key, session, { ...session, status, refusal: null }, false);
+        await settle(pass, session, { ...session, status, refusal: null }, false);
         return "held";
       }
 
-      const look = await lookAround(deps, {
-        key,
-        profile,
-        deleting: state.deleting ?? null,
-        memory: session.memory,
-      });
+      const look = await untilStopped(
+        lookAround(deps, {
+          key,
+          profile,
+          deleting: state.deleting ?? null,
+          memory: session.memory,
+        }),
+        guards.signal,
+      );
       const { context, memory: noted } = look;
       deps.onObservation(key, context.observation);
       const restore = context.deleting === null ? null : decideRestore(context, noted);
-      assertLeading(signal);
-      if (restore !== null && restore.release !== null) return release(key, session, restore);
+      if (restore !== null && restore.release !== null) return release(pass, session, restore);
 
-      const { memory, write, records } = restore ?? decidePass(context, noted);
+      const { memory: decided, write, records } = restore ?? decidePass(context, noted);
+      const adopted = write === null ? noted.adopted : planAdopted(context);
+      const memory = { ...decided, adopted };
       const refusal = write === null ? null : session.refusal;
       const status = statusOf(state, claimedBy, { look, memory, session }, refusal);
       const next: Session = { ...session, memory, status, refusal };
@@ -198,7 +215,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         records.filter(({ verdict }) => verdict !== "Applied"),
       ];
       if (write === null) {
-        await settle(key, session, next, false);
+        await settle(pass, session, next, false);
         report(key, records);
         return context.observation.ok ? "ok" : "held";
       }
@@ -206,8 +223,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       let settled = session;
       try {
         // What is on its way is saved before it is written, so that a crash between the two loses nothing.
-        await apply(key, context, write, signal, async () => {
-          settled = await settle(key, session, next, true);
+        await apply(pass, context, write, adopted, async () => {
+          settled = await settle(pass, session, next, true);
         });
       } catch (error) {
         if (!(error instanceof NotPermittedError)) {
@@ -223,7 +240,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
           error.message,
         );
         await settle(
-          key,
+          pass,
           settled,
           { ...settled, memory: kept, status: refused, refusal: error.message },
           false,
@@ -260,12 +277,16 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       };
       await Promise.all(Array.from({ length: savesAtOnce }, work));
     },
+
+    end() {
+      for (const [key] of sessions.entries()) deps.onForgotten(key);
+    },
   };
 }
 
-/** Another process leads: whatever is written now would be written behind its back. */
-function assertLeading(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true && signal.reason instanceof LeaseLostError) throw signal.reason;
+interface Pass {
+  readonly key: string;
+  readonly guards: PassGuards;
 }
 
 /** The last good profile of an earlier process. */

@@ -1,4 +1,4 @@
-import { closeChange } from "./advance-change.ts";
+import { closeChange } from "./close-change.ts";
 import type { LoopMemory } from "./memory.ts";
 import {
   type DecisionRecord,

@@ -25,7 +25,8 @@ interface Saved {
 }
 
 export interface Sessions {
-  open(key: string): Promise<Session>;
+  /** Of the profile with this `uid`: what another one of the same key has left is not gone on from. */
+  open(key: string, uid: string | undefined): Promise<Session>;
   set(key: string, session: Session): void;
   /** Saves status and memory; the session as saved. */
   save(key: string, session: Session): Promise<Session>;
@@ -49,10 +50,13 @@ export function createSessions(
   const sessions = new Map<string, Session>();
   const discarded = new Map<string, Session>();
 
-  async function load(key: string): Promise<Session> {
-    const { status, memory } = await store.load(key);
+  async function load(key: string, uid: string | null): Promise<Session> {
+    const found = await store.load(key);
+    const { status } = found;
+    const memory = found.memory !== null && isOf(found.memory, uid) ? found.memory : null;
+    const begun = memory ?? resumeMemory(status ?? emptyStatus, timing);
     const stored: Session = {
-      memory: memory ?? resumeMemory(status ?? emptyStatus, timing),
+      memory: begun.uid === uid ? begun : { ...begun, uid },
       status: status ?? emptyStatus,
       saved:
         memory === null || status === null
@@ -64,14 +68,17 @@ export function createSessions(
     const mine = discarded.get(key);
     discarded.delete(key);
     const isMine = mine !== undefined && Bun.deepEquals(mine.saved?.memory, memory ?? undefined);
-    return isMine ? { ...stored, memory: mine.memory, refusal: mine.refusal } : stored;
+    return isMine && isOf(mine.memory, uid)
+      ? { ...stored, memory: mine.memory, refusal: mine.refusal }
+      : stored;
   }
 
   return {
-    async open(key) {
+    async open(key, given) {
+      const uid = given ?? null;
       const known = sessions.get(key);
-      if (known !== undefined) return known;
-      const session = await load(key);
+      if (known !== undefined && isOf(known.memory, uid)) return known;
+      const session = await load(key, uid);
       sessions.set(key, session);
       const { change } = session.memory;
       if (change !== null)
@@ -107,4 +114,9 @@ export function createSessions(
 
     entries: () => [...sessions],
   };
+}
+
+/** Memory of before the identity was remembered is that of whoever asks. */
+function isOf(memory: LoopMemory, uid: string | null): boolean {
+  return memory.uid === null || uid === null || memory.uid === uid;
 }

@@ -120,10 +120,11 @@ export function startChange(context: PassContext, memory: LoopMemory, change: Ch
   };
 }
 
-/** Larger than every revision that was written or is run. */
+/** Larger than every revision that was written, is run, or may yet turn out to have been written. */
 export function nextRevision({ document, observation }: PassContext, memory: LoopMemory): number {
   const exported = observation.ok ? observation.newestRevision : 0;
-  return Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported) + 1;
+  const lapsed = memory.lapsed.map(({ change }) => change.inFlight.revision);
+  return Math.max(document?.revision ?? 0, memory.written?.revision ?? 0, exported, ...lapsed) + 1;
 }
 
 /**

@@ -3,7 +3,12 @@ import type { Logger } from "@mestore/telemetry/logger";
 import type { Registry } from "@mestore/telemetry/registry";
 import type { ObjectChange } from "./object-store.ts";
 import { type KubeObject, splitKey } from "./objects.ts";
-import { createReflector, type Reflector, type ReflectorTiming } from "./reflector.ts";
+import {
+  createReflector,
+  type Reflector,
+  type ReflectorTiming,
+  type Refusal,
+} from "./reflector.ts";
 import {
   configMaps,
   deployments,
@@ -46,10 +51,19 @@ export interface Caches {
   readonly pods: Cache<WatchedPod>;
   /** Those that carry the label of a profile. */
   readonly configMaps: Cache<WatchedConfigMap>;
-  /** Whether every first list has arrived. */
+  /**
+   * Whether there is something to work on: the first lists have arrived, all of at least one namespace.
+   * Another one of which the server refuses a list (403, 404) is waited for no longer.
+   */
   hasSynced(): boolean;
-  /** Resolves when they have. */
-  readonly whenSynced: Promise<unknown>;
+  /** Resolves when there is. */
+  readonly whenSynced: Promise<void>;
+  /** Resolves when each first list has arrived or was refused. */
+  readonly whenAnswered: Promise<void>;
+  /** Whether each of its first lists has arrived: on less nothing may be decided. */
+  isWhole(namespace: string): boolean;
+  /** Where profiles were never seen, since the server refuses their list; namespace null: all. */
+  unseen(): readonly { readonly namespace: string | null; readonly refusal: Refusal }[];
   /** Follows the server until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -64,10 +78,22 @@ export interface CachesOptions {
   readonly timing?: ReflectorTiming;
 }
 
-/** One watch for each resource and namespace: every pass reads these, so a quiet cluster costs no request. */
+/** What the lists of one namespace came to so far. */
+interface Part extends Pick<Reflector<never>, "hasSynced" | "refusal" | "onAnswer" | "run"> {
+  readonly resource: Resource;
+}
+
+/**
+ * One watch for each resource and namespace: every pass reads these, so a quiet cluster costs no request.
+ * A namespace that the server refuses, because it is gone or the role is, keeps nobody from working on the
+ * others; its lists are tried again with back-off, and it joins when all of them have arrived. What was
+ * seen of a namespace before it was refused stays.
+ */
 export function createCaches(options: CachesOptions): Caches {
   const { namespaces, ...shared } = options;
-  const all: Pick<Reflector<never>, "hasSynced" | "whenSynced" | "run">[] = [];
+  const scopes = new Map<string | null, Part[]>(
+    (namespaces ?? [null]).map((namespace) => [namespace, []]),
+  );
 
   function cacheOf<T extends KubeObject>(
     resource: Resource,
@@ -75,18 +101,19 @@ export function createCaches(options: CachesOptions): Caches {
     labelSelector?: string,
   ): Cache<T> {
     const reflectors = new Map<string | null, Reflector<T>>(
-      (namespaces ?? [null]).map((namespace) => [
-        namespace,
-        createReflector<T>({
+      [...scopes].map(([namespace, parts]) => {
+        const reflector = createReflector<T>({
           ...shared,
           resource,
           namespace,
           project,
           ...(labelSelector === undefined ? {} : { labelSelector }),
-        }),
-      ]),
+        });
+        const { hasSynced, refusal, onAnswer, run } = reflector;
+        parts.push({ resource, hasSynced, refusal, onAnswer, run });
+        return [namespace, reflector];
+      }),
     );
-    all.push(...reflectors.values());
     const of = (namespace: string) => reflectors.get(namespace) ?? reflectors.get(null);
     return {
       get: (key) => of(splitKey(key).namespace)?.get(key) ?? null,
@@ -109,12 +136,55 @@ export function createCaches(options: CachesOptions): Caches {
     pods: cacheOf(pods, projectPod),
     configMaps: cacheOf(configMaps, projectConfigMap, profileLabel),
   };
+  const standing = followScopes(scopes, shared.logger);
   return {
     ...caches,
-    hasSynced: () => all.every((reflector) => reflector.hasSynced()),
-    whenSynced: Promise.all(all.map(({ whenSynced }) => whenSynced)),
+    ...standing,
+    unseen: () =>
+      [...scopes].flatMap(([namespace, parts]) => {
+        const part = parts.find(({ resource }) => resource === profiles);
+        const refusal = part?.hasSynced() === false ? part.refusal() : null;
+        return refusal === null ? [] : [{ namespace, refusal }];
+      }),
     async run(signal) {
-      await Promise.all(all.map((reflector) => reflector.run(signal)));
+      await Promise.all([...scopes.values()].flat().map((part) => part.run(signal)));
     },
+  };
+}
+
+const isWhole = (parts: readonly Part[]) => parts.every((part) => part.hasSynced());
+
+/** Where each namespace stands; logs which one is left out, and which one joins later. */
+function followScopes(
+  scopes: ReadonlyMap<string | null, readonly Part[]>,
+  logger: Logger,
+): Pick<Caches, "hasSynced" | "whenSynced" | "whenAnswered" | "isWhole"> {
+  const synced = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const isAnswered = () =>
+    [...scopes.values()].flat().every((part) => part.hasSynced() || part.refusal() !== null);
+  const hasSynced = () => isAnswered() && [...scopes.values()].some(isWhole);
+
+  for (const [namespace, parts] of scopes) {
+    let isLeftOut = false;
+    const review = () => {
+      const refused = parts.filter((part) => !part.hasSynced() && part.refusal() !== null);
+      if (refused.length > 0 && !isLeftOut) {
+        isLeftOut = true;
+        logger.warn({ namespace }, "left out until all that is needed of it can be listed");
+      } else if (isLeftOut && isWhole(parts)) {
+        isLeftOut = false;
+        logger.info({ namespace }, "no longer left out");
+      }
+      if (isAnswered()) answered.resolve();
+      if (hasSynced()) synced.resolve();
+    };
+    for (const part of parts) part.onAnswer(review);
+  }
+  return {
+    hasSynced,
+    whenSynced: synced.promise,
+    whenAnswered: answered.promise,
+    isWhole: (namespace) => isWhole(scopes.get(namespace) ?? scopes.get(null) ?? []),
   };
 }

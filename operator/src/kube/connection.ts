@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
 import { z } from "zod";
 
 /** Where the API server is and who we are to it, at one moment. */
@@ -106,31 +108,56 @@ export async function createKubeconfigCredentials(
   const load = () => {
     const config = new KubeConfig();
     config.loadFromFile(options.path);
-    return config;
+    return { config, tokenFile: findTokenFile(options.path, config.getCurrentUser()?.name) };
   };
-  let config = load();
+  let loaded = load();
   const remembered = remember(options.monotonicSeconds, async () => {
+    const { config, tokenFile } = loaded;
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new Error(`${options.path}: the current context names no cluster`);
     const asked: RequestAuthentication = {};
     await config.applyToHTTPSOptions(asked);
+    const headers = headersOf(asked);
+    if (tokenFile !== null)
+      headers["authorization"] = `Bearer ${(await readFile(tokenFile, "utf8")).trim()}`;
     return {
       server: cluster.server.replace(/\/+$/, ""),
-      headers: headersOf(asked),
+      headers,
       tls: tlsOf(asked),
       ...proxyOf(cluster.proxyUrl),
     };
   });
   return {
-    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? null,
+    namespace: loaded.config.getContextObject(loaded.config.getCurrentContext())?.namespace ?? null,
     serviceAccount: null,
     connection: remembered.connection,
     renew() {
       // What plugins gave lives in the object: only another one asks them again.
-      config = load();
+      loaded = load();
       remembered.renew();
     },
   };
+}
+
+const tokenFilesSchema = z.object({
+  users: z
+    .array(
+      z.object({
+        name: z.string(),
+        user: z.object({ tokenFile: z.string() }).optional().catch(undefined),
+      }),
+    )
+    .catch([]),
+});
+
+/**
+ * `tokenFile` of a user (k8s.io/client-go/tools/clientcmd/api/v1, AuthInfo), which @kubernetes/client-node
+ * does not read: relative to the kubeconfig, and stronger than a `token` beside it. Null: it has none.
+ */
+function findTokenFile(path: string, userName: string | undefined): string | null {
+  const { users } = tokenFilesSchema.parse(parse(readFileSync(path, "utf8")));
+  const file = users.find(({ name }) => name === userName)?.user?.tokenFile;
+  return file === undefined ? null : resolve(dirname(path), file);
 }
 
 /** What `applyToHTTPSOptions` fills in of node's request options. */

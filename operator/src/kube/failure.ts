@@ -13,6 +13,8 @@ export interface KubeFailure {
    */
   readonly reason: string;
   readonly message: string;
+  /** `details.causes` of the Status by their reasons, where it has any. */
+  readonly causes?: readonly string[];
 }
 
 /** A request failed in a way that no decision follows from; the next pass tries again. */
@@ -56,6 +58,7 @@ export function describeFailure({ status, reason, message }: KubeFailure): strin
 interface StatusBody {
   readonly reason?: unknown;
   readonly message?: unknown;
+  readonly details?: { readonly causes?: readonly { readonly reason?: unknown }[] };
 }
 
 /** The API server explains itself in a Status object; proxies in between do not. */
@@ -69,7 +72,12 @@ export function failureOfBody(status: number, text: string): KubeFailure {
   const reason =
     typeof body.reason === "string" && body.reason !== "" ? body.reason : reasonOf(status);
   const message = typeof body.message === "string" ? body.message : text;
-  return { ok: false, status, reason, message: message.trim().slice(0, mostMessageCharacters) };
+  const causes = (body.details?.causes ?? []).map((cause) => String(cause.reason));
+  return {
+    ...{ ok: false, status, reason },
+    message: message.trim().slice(0, mostMessageCharacters),
+    ...(causes.length > 0 && { causes }),
+  };
 }
 
 const mostMessageCharacters = 1000;

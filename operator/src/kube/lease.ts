@@ -59,7 +59,8 @@ export interface Lease {
   isHeld(): boolean;
 }
 
-const shortestAttemptSeconds = 0.5;
+/** Even just before the deadline a request may leave and an answer come. */
+const shortestAttemptSeconds = 0.1;
 
 interface LeaseSpec {
   readonly holderIdentity?: string;
@@ -91,14 +92,16 @@ export function createLease(options: LeaseOptions): Lease {
   /** When the renewal was sent that the server last took; null: not held. */
   let renewedAt: number | null = null;
 
-  const isHeld = () =>
-    renewedAt !== null && time.monotonicSeconds() - renewedAt < timing.renewDeadlineSeconds;
+  /** Until the deadline of what is held. */
+  function leftSeconds(): number {
+    const spent = renewedAt === null ? 0 : time.monotonicSeconds() - renewedAt;
+    return timing.renewDeadlineSeconds - spent;
+  }
+
+  const isHeld = () => renewedAt !== null && leftSeconds() > 0;
 
   /** An attempt that outlasts the deadline would keep the leader from noticing that it is none. */
-  function attemptMs(): number {
-    const spent = renewedAt === null ? 0 : time.monotonicSeconds() - renewedAt;
-    return Math.max(timing.renewDeadlineSeconds - spent, shortestAttemptSeconds) * 1000;
-  }
+  const attemptMs = () => Math.max(leftSeconds(), shortestAttemptSeconds) * 1000;
 
   function see(lease: LeaseObject): Sighting {
     if (lease.spec?.holderIdentity !== identity) renewedAt = null;
@@ -169,8 +172,8 @@ export function createLease(options: LeaseOptions): Lease {
   /** Renews until that has failed for too long, another has the lease, or `signal` aborts. */
   async function renew(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await time.sleep(timing.retrySeconds, signal);
-      if (signal.aborted) return;
+      await time.sleep(Math.min(timing.retrySeconds, leftSeconds()), signal);
+      if (signal.aborted || !isHeld()) return;
       if (await hold(signal)) continue;
       // After a conflict: was it another who wrote?
       if (sighting === null && !signal.aborted) await look(signal);
@@ -206,9 +209,14 @@ export function createLease(options: LeaseOptions): Lease {
     gauge.set(1);
     logger.info({ identity }, "leading");
     // The lease is renewed while the work winds up, so that its last writes are still ours.
-    const renewal = renew(renewing.signal).finally(() =>
-      working.abort(new LeaseLostError(`${identity} no longer holds the lease`)),
-    );
+    const renewal = renew(renewing.signal).finally(() => {
+      // At once: what winds up may take its time, and another leads by then.
+      if (!isHeld()) {
+        gauge.set(0);
+        logger.warn({ identity }, "the lease is lost");
+      }
+      working.abort(new LeaseLostError(`${identity} no longer holds the lease`));
+    });
     try {
       await work(working.signal);
     } finally {
@@ -216,7 +224,6 @@ export function createLease(options: LeaseOptions): Lease {
       await renewal;
       outer.removeEventListener("abort", stop);
       gauge.set(0);
-      if (!isHeld()) logger.warn({ identity }, "the lease is lost");
       await release();
     }
   }

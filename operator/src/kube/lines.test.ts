@@ -31,13 +31,12 @@ test("what has no end yet waits, and an empty line is none", () => {
   expect(splitter.push(encode(":2}\n"))).toEqual(['{"b":2}']);
 });
 
+// No clock: copying what is there already for each piece would move half a terabyte.
 test("a long line in small pieces costs no more than its length", () => {
   const splitter = createLineSplitter();
   const piece = encode("x".repeat(64));
-  const before = performance.now();
   for (let sent = 0; sent < 8 * 1024 * 1024; sent += piece.length) splitter.push(piece);
   expect(splitter.push(encode("\n"))[0]).toHaveLength(8 * 1024 * 1024);
-  expect(performance.now() - before).toBeLessThan(2000);
 });
 
 test("a line that does not end is refused", () => {

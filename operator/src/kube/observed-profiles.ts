@@ -7,11 +7,12 @@ import type { KubeTransport } from "./transport.ts";
 import type { WatchedProfile } from "./watched-objects.ts";
 
 /**
- * Which version of each profile the loop last looked at. Writes to a profile name that version, so a
- * decision never lands on a profile that has changed since: the server answers 409.
+ * Which version of each profile was last told of. Writes to a profile name that version, so that none
+ * lands on a profile that has changed unseen: the server answers 409. Of what is seen to change in the
+ * middle of a pass `ProfileSource.versionOf` tells.
  */
 export interface ObservedProfiles {
-  /** The loop decides on this version from now on. */
+  /** What the next write builds on. */
   note(profile: WatchedProfile): void;
   /** @throws StaleWriteError when the profile was never looked at */
   expect(key: string): Observed;

@@ -2,7 +2,7 @@ import type { FieldFault } from "@mestore/contract/fault";
 import { parseProfile, type PerformanceProfile } from "@mestore/contract/performance-profile";
 import type { ProfileSource, ProfileState } from "../control/ports.ts";
 import type { Cache } from "./caches.ts";
-import { keyOf } from "./objects.ts";
+import { keyOf, splitKey } from "./objects.ts";
 import type { ObservedProfiles } from "./observed-profiles.ts";
 import { profiles as resource } from "./resources.ts";
 import type { WatchedProfile } from "./watched-objects.ts";
@@ -10,6 +10,8 @@ import type { WatchedProfile } from "./watched-objects.ts";
 export interface KubeProfileSourceOptions {
   readonly cache: Cache<WatchedProfile>;
   readonly observed: ObservedProfiles;
+  /** Whether all that a decision needs of this namespace is known. Default: of each one it is. */
+  readonly isWhole?: (namespace: string) => boolean;
   /** What else wakes a profile: its target, its document. */
   readonly alsoChanged?: readonly ((listener: (key: string) => void) => void)[];
 }
@@ -28,10 +30,11 @@ export type KubeProfileSource = Required<ProfileSource>;
 /**
  * ProfileSource on the watched PerformanceProfiles, the oldest first, so that of two with one target the
  * older one has it. The server's CRD refuses most of what is wrong; what an older CRD let in is read
- * with today's defaults, or refused here while the last good text of the same object stays in force.
+ * with today's defaults, or refused here while the last good text of the same object stays in force. Profiles
+ * of a namespace that is not whole are not told of.
  */
 export function createKubeProfileSource(options: KubeProfileSourceOptions): KubeProfileSource {
-  const { cache, observed } = options;
+  const { cache, observed, isWhole = () => true } = options;
   let known = new Map<string, Read>();
   let listener = (_key: string): void => {};
   cache.onChange(({ key, before, after }) => {
@@ -59,7 +62,13 @@ export function createKubeProfileSource(options: KubeProfileSourceOptions): Kube
       }
       for (const key of known.keys()) if (!next.has(key)) observed.forget(key);
       known = next;
-      return [...next.values()].map(({ state }) => state);
+      return [...next.values()]
+        .map(({ state }) => state)
+        .filter(({ key }) => isWhole(splitKey(key).namespace));
+    },
+    versionOf(key) {
+      const object = cache.get(key);
+      return object === null ? null : gist(object);
     },
     onChange(next) {
       listener = next;
@@ -72,20 +81,25 @@ function parseState(
   object: WatchedProfile,
   lastGood: PerformanceProfile | null,
 ): ProfileState {
-  const { deletionTimestamp } = object.metadata;
-  const deleting =
-    deletionTimestamp === undefined
-      ? {}
-      : { deleting: { sinceSeconds: Date.parse(deletionTimestamp) / 1000 } };
+  const { uid, generation, deletionTimestamp } = object.metadata;
+  const identity = {
+    key,
+    uid,
+    version: gist(object),
+    ...(generation !== undefined && { generation }),
+    ...(deletionTimestamp !== undefined && {
+      deleting: { sinceSeconds: Date.parse(deletionTimestamp) / 1000 },
+    }),
+  };
   const parsed = parseProfile({
     ...object,
     // The objects of a list carry neither.
     apiVersion: object.apiVersion ?? resource.apiVersion,
     kind: object.kind ?? resource.kind,
   });
-  if (parsed.ok) return { key, ...deleting, profile: parsed.value, faults: [] };
+  if (parsed.ok) return { ...identity, profile: parsed.value, faults: [] };
   const faults: readonly FieldFault[] = parsed.faults;
-  return { key, ...deleting, profile: lastGood, faults };
+  return { ...identity, profile: lastGood, faults };
 }
 
 /** Oldest first; those of the same second by name. */

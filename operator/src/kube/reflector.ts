@@ -1,7 +1,8 @@
 import { operatorMetrics } from "@mestore/contract/metrics";
 import type { Logger } from "@mestore/telemetry/logger";
 import type { Registry } from "@mestore/telemetry/registry";
-import { expectOk } from "./failure.ts";
+import { NotPermittedError } from "../control/ports.ts";
+import { expectOk, KubeError } from "./failure.ts";
 import { isLater, type KubeList, type KubeObject } from "./objects.ts";
 import { createObjectStore, type ObjectChange, type ObjectStore } from "./object-store.ts";
 import type { Resource } from "./resources.ts";
@@ -44,6 +45,9 @@ export const reflectorTiming: ReflectorTiming = {
   silentSeconds: 150,
 };
 
+/** Why the server keeps a collection from us: the role lacks it, or there is no such resource. */
+export type Refusal = "forbidden" | "missing";
+
 /** A copy of one collection that follows the server. */
 export interface Reflector<T extends KubeObject> extends Omit<
   ObjectStore<T>,
@@ -55,6 +59,10 @@ export interface Reflector<T extends KubeObject> extends Omit<
   hasSynced(): boolean;
   /** Resolves when it has. */
   readonly whenSynced: Promise<void>;
+  /** How the server refused the last list that it answered; null: it did not. */
+  refusal(): Refusal | null;
+  /** Told when the first list has arrived, and of each change of `refusal`. */
+  onAnswer(listener: () => void): void;
   /** Told of each difference; first of all of each object that the first list brought. */
   onChange(listener: (change: ObjectChange<T>) => void): void;
 }
@@ -81,7 +89,16 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     for (const listener of listeners) listener(change);
   });
   let synced = false;
+  let refusal: Refusal | null = null;
   const first = Promise.withResolvers<void>();
+  const answerListeners: (() => void)[] = [];
+
+  function answer(next: Refusal | null): void {
+    const isNews = next !== refusal || (next === null && !synced);
+    refusal = next;
+    if (next === null) synced = true;
+    if (isNews) for (const listener of answerListeners) listener();
+  }
 
   /** The whole collection, page by page, as of the version that is returned. */
   async function list(signal: AbortSignal): Promise<string> {
@@ -101,7 +118,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       next = page.metadata.continue ?? "";
       if (next !== "") continue;
       store.replace(objects, page.metadata.resourceVersion);
-      synced = true;
+      if (refusal !== null) logger.info({ resource: name, namespace }, "can be listed again");
+      answer(null);
       first.resolve();
       return page.metadata.resourceVersion;
     }
@@ -154,6 +172,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     absorb: store.absorb,
     hasSynced: () => synced,
     whenSynced: first.promise,
+    refusal: () => refusal,
+    onAnswer: (listener) => void answerListeners.push(listener),
     onChange: (listener) => void listeners.push(listener),
 
     async run(signal) {
@@ -174,10 +194,22 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
           if (signal.aborted) return;
           version = null;
           failures += 1;
-          logger.warn({ err: error, resource: name, namespace }, "cannot list");
+          const next = refusalOf(error);
+          // A refusal stands until somebody grants or creates something: it is said once.
+          const isKnown = next !== null && next === refusal;
+          logger[isKnown ? "debug" : "warn"](
+            { err: error, resource: name, namespace },
+            "cannot list",
+          );
+          if (next !== null) answer(next);
         }
         if (failures > 0) await time.sleep(fullJitterSeconds(failures, time.random, retry), signal);
       }
     },
   };
+}
+
+function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof NotPermittedError) return "forbidden";
+  return error instanceof KubeError && error.failure.status === 404 ? "missing" : null;
 }

@@ -166,7 +166,8 @@ test("a Deployment: its release, its ready pods, what is missing and what restar
   expect(request?.pages("metrics")).toEqual([
     { name: one.metadata.name, url: "http://127.0.0.2:9464/metrics" },
   ]);
-  expect(request?.pages("other")).toEqual([]);
+  // Without the port it is still a pod that should report.
+  expect(request?.pages("other")).toEqual([{ name: one.metadata.name, url: null }]);
 
   // A rollout brings another release, and surge pods make nothing missing.
   await report(two.metadata.name, "127.0.0.3", { ready: true, restarts: 1 });

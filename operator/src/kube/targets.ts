@@ -20,14 +20,15 @@ import {
 /** A ready pod's exposition. */
 export interface ScrapePage {
   readonly name: string;
-  readonly url: string;
+  /** Null: the pod names no such port, or has no address. It is expected to report all the same. */
+  readonly url: string | null;
 }
 
 /** What a metrics source may know of the target. */
 export interface MetricsRequest {
   readonly key: string;
   readonly profile: PerformanceProfile;
-  /** Expositions of the ready pods at this moment, at the port of this name. */
+  /** The expositions of all ready pods at this moment, at the port of this name. */
   pages(port: string): readonly ScrapePage[];
   /** Names of the ready pods at this moment. */
   readyPods(): readonly string[];
@@ -216,13 +217,13 @@ function isDeploymentRef({ spec }: PerformanceProfile): boolean {
 }
 
 function pagesOf(pods: readonly WatchedPod[], port: string): readonly ScrapePage[] {
-  return pods.flatMap(({ metadata, ip, containers }) => {
+  return pods.map(({ metadata, ip, containers }) => {
     const number = containers
       .flatMap(({ ports }) => ports)
       .find(({ name }) => name === port)?.number;
-    if (number === undefined || ip === "") return [];
     const host = ip.includes(":") ? `[${ip}]` : ip;
-    return [{ name: metadata.name, url: `http://${host}:${number}/metrics` }];
+    const isThere = number !== undefined && ip !== "";
+    return { name: metadata.name, url: isThere ? `http://${host}:${number}/metrics` : null };
   });
 }
 

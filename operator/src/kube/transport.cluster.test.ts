@@ -8,7 +8,7 @@ import { startCluster, type TestCluster, useCluster } from "@mestore/tools/clust
 import { parse, stringify } from "yaml";
 import { NotPermittedError, StaleWriteError } from "../control/ports.ts";
 import { openTransport, realTime } from "./cluster.fixture.ts";
-import { createInClusterCredentials } from "./connection.ts";
+import { createInClusterCredentials, createKubeconfigCredentials } from "./connection.ts";
 import { expectOk } from "./failure.ts";
 import { configMaps } from "./resources.ts";
 import type { KubeTransport } from "./transport.ts";
@@ -102,6 +102,34 @@ if [ "$(wc -l < ${asked})" -eq 1 ]; then echo '${credential(stale)}'; else echo 
       [{ method: "POST", code: "401" }, 1],
       [{ method: "POST", code: "201" }, 2],
     ]);
+  });
+
+  test("regression: tokenFile of a kubeconfig, beside which it lies, is read again as in a pod", async () => {
+    const config = parse(await readFile(cluster.kubeconfig, "utf8"));
+    // What client-go does with both: the file counts.
+    config.users[0].user = { token: "of another time", tokenFile: "token" };
+    const mount = await mkdtemp(join(directory, "token-file-"));
+    const path = join(mount, "kubeconfig.yaml");
+    await writeFile(path, stringify(config));
+    await writeFile(
+      join(mount, "token"),
+      `${await cluster.serviceAccountToken(namespace, "default")}\n`,
+    );
+    const transport = await openTransport(path);
+    expect(await whoAmI(transport)).toBe(`system:serviceaccount:${namespace}:default`);
+
+    let now = 0;
+    const credentials = await createKubeconfigCredentials({ path, monotonicSeconds: () => now });
+    const seen = async () => (await credentials.connection()).headers["authorization"];
+    const first = await seen();
+    await writeFile(join(mount, "token"), "second\n");
+    now = 59;
+    expect(await seen()).toBe(first);
+    now = 60;
+    expect(await seen()).toBe("Bearer second");
+    await writeFile(join(mount, "token"), "third\n");
+    credentials.renew();
+    expect(await seen()).toBe("Bearer third");
   });
 
   test("the service account of a pod, whose token is read again when it has expired", async () => {
@@ -283,7 +311,8 @@ describe("a server in trouble", () => {
       const before = performance.now();
       const result = await transport.request({ method: "GET", path: "/livez", timeoutMs: 500 });
       expect(result).toMatchObject({ ok: false, status: 0, reason: "Timeout" });
-      expect(performance.now() - before).toBeLessThan(3000);
+      // Not at the deadline of those that name none, which is 15 s.
+      expect(performance.now() - before).toBeLessThan(15_000);
     } finally {
       await own.processes.apiserver.kill("SIGCONT");
     }

@@ -42,11 +42,15 @@ const adoptedSchema = z.record(z.string(), z.number().positive());
  * labelled ones, and a look costs a request. A write finds out at once, since it must create.
  */
 const absentSeconds = 600;
+/** How long one of somebody else's is believed to be there: its owner waits for us once it is gone. */
+const strangerSeconds = 60;
 
 interface Look {
   readonly atSeconds: number;
   readonly stranger: string | null;
 }
+
+const validSeconds = ({ stranger }: Look) => (stranger === null ? absentSeconds : strangerSeconds);
 
 /**
  * TuningDelivery on a ConfigMap `<profile>-tuning`, whose directory the target mounts. Only the document,
@@ -72,7 +76,7 @@ export function createTuningConfigMap(options: TuningConfigMapOptions): TuningCo
     if (known !== null) return known;
     const look = looks.get(key);
     const now = time.monotonicSeconds();
-    if (look !== undefined && now - look.atSeconds < absentSeconds) return look;
+    if (look !== undefined && now - look.atSeconds < validSeconds(look)) return look;
     const result = await transport.request<KubeObject>({
       method: "GET",
       path: configMaps.objectPath(namespace, name),

@@ -54,7 +54,7 @@ beforeEach(async () => {
 });
 
 /** One operator with its own watches and its own idea of what it saw. */
-async function openOperator(kubeconfig = cluster.kubeconfig) {
+async function openOperator(kubeconfig = cluster.kubeconfig, time = realTime) {
   const bench: CachesBench = await openCaches(kubeconfig, [namespace]);
   const { caches, transport } = bench;
   const { logger } = createTestLogger();
@@ -65,10 +65,13 @@ async function openOperator(kubeconfig = cluster.kubeconfig) {
     ...bench,
     source,
     delivery: createTuningConfigMap({
-      ...{ transport, observed, logger, time: realTime },
+      ...{ transport, observed, logger, time },
       cache: caches.configMaps,
     }),
-    finalizer: createKubeFinalizer({ cache: caches.profiles, observed }),
+    finalizer: createKubeFinalizer({
+      ...{ cache: caches.profiles, observed },
+      terminating: { isLetGo: () => false },
+    }),
     store: createKubeStatusStore({
       ...{ transport, observed, parseStatus, parseMemory: parseLoopMemory },
       cache: caches.profiles,
@@ -242,6 +245,27 @@ describe("a document that is somebody else's", () => {
       );
       expect((await getMap()).data).toEqual({ "tuning.json": "{}" });
     }));
+
+  test("regression: once its owner has deleted it, that is noticed within a minute", async () => {
+    let now = 0;
+    const operator = await openOperator(cluster.kubeconfig, {
+      ...realTime,
+      monotonicSeconds: () => now,
+    });
+    try {
+      const { delivery } = operator;
+      const foreignOwner = async () => (await delivery.read(`${namespace}/${name}`)).foreignOwner;
+      await foreign();
+      expect(await foreignOwner()).not.toBeNull();
+      await cluster.request("DELETE", `${maps()}/${name}-tuning`);
+      now = 59;
+      expect(await foreignOwner()).not.toBeNull();
+      now = 60;
+      expect(await foreignOwner()).toBeNull();
+    } finally {
+      await operator.close();
+    }
+  });
 
   test("of another profile", () =>
     withOperator(async ({ caches, delivery }, key) => {

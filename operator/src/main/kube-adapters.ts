@@ -17,6 +17,10 @@ import { createKubeProfileSource, type KubeProfileSource } from "../kube/profile
 import { createCredentialSecrets } from "../kube/secrets.ts";
 import { createKubeStatusStore } from "../kube/status-store.ts";
 import { createKubeTargets } from "../kube/targets.ts";
+import {
+  createTerminatingNamespaces,
+  type TerminatingNamespaces,
+} from "../kube/terminating-namespaces.ts";
 import type { KubeTime } from "../kube/time.ts";
 import type { KubeTransport } from "../kube/transport.ts";
 import { createTuningConfigMap } from "../kube/tuning-config-map.ts";
@@ -27,6 +31,7 @@ export interface KubeAdapters {
   readonly source: KubeProfileSource;
   readonly finalizer: Finalizer;
   readonly events: KubeEvents;
+  readonly terminating: TerminatingNamespaces;
   /** Another loop on the same adapters: its sessions begin with what is stored. */
   createLoop(source: KubeProfileSource): Loop;
 }
@@ -90,17 +95,20 @@ export function createKubeAdapters(options: KubeAdaptersOptions): KubeAdapters {
     onUnreadable: (place, detail) =>
       logger.warn({ place, detail }, "cannot be read; this part is started afresh"),
   });
-  const finalizer = createKubeFinalizer({ cache: caches.profiles, observed });
+  const terminating = createTerminatingNamespaces({ transport, caches, logger, signal });
+  const finalizer = createKubeFinalizer({ cache: caches.profiles, observed, terminating });
   const events = createKubeEvents({ transport, cache: caches.profiles, identity, time, logger });
   const listener = createLoopMetrics(registry);
   return {
     source: createKubeProfileSource({
       cache: caches.profiles,
       observed,
+      isWhole: caches.isWhole,
       alsoChanged: [targets.onChange, delivery.onChange],
     }),
     finalizer,
     events,
+    terminating,
     createLoop(source) {
       const reconciler = createReconciler({
         ...listener,

@@ -139,6 +139,7 @@ export async function createKubeProgram(
     const sent = adapters.events.run(sending.signal);
     try {
       if (config.task === "run") {
+        adapters.terminating.look();
         await checkCrd();
         await adapters.createLoop(source).run(leading);
         return;
@@ -146,16 +147,25 @@ export async function createKubeProgram(
       // Whoever led learns of it at the next renewal; what it had begun by then is over.
       await time.sleep(config.lease.retrySeconds + 1, leading);
       const { timeScale } = config;
-      const left = await releaseProfiles(
-        { adapters, profiles: caches.profiles, time, timeScale, logger },
-        leading,
-      );
+      const left = await releaseProfiles({ adapters, caches, time, timeScale, logger }, leading);
       exitCode = left.length === 0 ? 0 : 1;
       end();
     } finally {
       sending.abort();
       await sent;
     }
+  }
+
+  /** Profiles that nobody can see cannot be let go; those of a CRD that is gone went with it. */
+  function isNothingToDo(): boolean {
+    if (config.task !== "release") return false;
+    const unseen = caches.unseen();
+    for (const { namespace, refusal } of unseen)
+      if (refusal === "forbidden")
+        logger.warn({ namespace, refusal }, "its profiles cannot be listed; it is left out");
+    if (unseen.length < (namespaces ?? [null]).length) return false;
+    logger.info("nothing to release");
+    return true;
   }
 
   /** A release that gets neither its watches nor the lease must not hold an uninstallation up for ever. */
@@ -179,8 +189,10 @@ export async function createKubeProgram(
       const collecting = setInterval(() => Bun.gc(true), collectMs);
       if (config.task === "release") void giveUpLater();
       try {
-        await Promise.race([caches.whenSynced, watching]);
-        if (!signal.aborted) await lease.run(lead, signal);
+        const { whenAnswered, whenSynced } = caches;
+        await Promise.race([config.task === "release" ? whenAnswered : whenSynced, watching]);
+        if (signal.aborted || isNothingToDo()) return exitCode;
+        await lease.run(lead, signal);
       } finally {
         end();
         clearInterval(collecting);

@@ -1,6 +1,6 @@
 import type { PerformanceProfile } from "@mestore/contract/performance-profile";
 import type { LabelMatcher } from "@mestore/contract/promql";
-import type { Timing } from "@mestore/laws/timing";
+import { createTiming, type Timing } from "@mestore/laws/timing";
 import type { MetricsSource, RejectedReading } from "../control/ports.ts";
 import type { CredentialSecrets } from "../kube/secrets.ts";
 import type { MetricsRequest } from "../kube/targets.ts";
@@ -46,13 +46,18 @@ export function createKubeMetrics(
       timeoutSeconds: prometheus.timeoutSeconds,
       headers: prometheus.headers,
       credentials: () => loadCredentials(secrets, namespace, prometheus),
-      matchers: matchersOf(profile),
-      scrapeSeconds: timing.scrapeSeconds,
+      matchers: () => matchersOf(profile, readyPods()),
+      scrapeSeconds: scrapeSecondsOf(prometheus, timing),
       expectedPods: readyPods,
       allow: prometheusAllow,
       now,
     });
   };
+}
+
+/** A time scale divides the interval of a Prometheus too. */
+function scrapeSecondsOf({ scrapeIntervalSeconds }: Prometheus, timing: Timing): number {
+  return (scrapeIntervalSeconds / createTiming().scrapeSeconds) * timing.scrapeSeconds;
 }
 
 /** Keys of the Secrets are those of the types kubernetes.io/basic-auth and service-account-token. */
@@ -89,13 +94,63 @@ async function loadCredentials(
   return credentials;
 }
 
-/** The series of the target's pods, as the names of a Deployment's pods are built. */
-function matchersOf({ metadata, spec }: PerformanceProfile): readonly LabelMatcher[] {
-  const { kind, name } = spec.targetRef;
-  const escaped = name.replaceAll(".", "\\.");
-  const suffix = kind === "Deployment" ? "-[a-z0-9]{1,10}-[a-z0-9]{5}" : "-[a-z0-9-]+";
+/**
+ * What picks out the series of the target: the labels that the profile names, else its namespace and the
+ * names of its pods as their controller builds them.
+ * @param readyPods names of pods that are ready now; empty where that is not known
+ */
+export function matchersOf(
+  { metadata, spec }: PerformanceProfile,
+  readyPods: readonly string[],
+): readonly LabelMatcher[] {
+  const own = spec.metrics.prometheus?.matchers ?? [];
+  if (own.length > 0) return own.map(({ name, value }) => ({ name, operator: "=", value }));
   return [
     { name: "namespace", operator: "=", value: metadata.namespace },
-    { name: "pod", operator: "=~", value: `${escaped}${suffix}` },
+    { name: "pod", operator: "=~", value: podPattern(spec.targetRef, readyPods) },
   ];
+}
+
+/**
+ * The API server cuts what a generated name begins with, and adds five characters
+ * (k8s.io/apiserver/pkg/storage/names): a pod's name has 63 characters at most.
+ */
+const generatedPrefixCharacters = 58;
+const random = "[a-z0-9]{5}";
+
+/** A regular expression, RE2 and anchored at both ends, that the names of the target's pods match. */
+function podPattern(
+  { apiVersion, kind, name }: PerformanceProfile["spec"]["targetRef"],
+  readyPods: readonly string[],
+): string {
+  if (apiVersion.startsWith("apps/")) {
+    if (kind === "Deployment") return deploymentPodPattern(name);
+    if (kind === "StatefulSet") return `${escapePattern(name)}-[0-9]+`;
+  }
+  if (readyPods.length === 0) return `${escapePattern(name)}-[a-z0-9-]+`;
+  // A controller nobody knows here. Those that went in the window were named like those that are there.
+  return [...new Set(readyPods.map(siblingPattern))].sort().join("|");
+}
+
+/** `NAME-HASH-RANDOM`, where the hash of the template has one to ten characters. */
+function deploymentPodPattern(name: string): string {
+  const kept = escapePattern(name.slice(0, generatedPrefixCharacters));
+  const left = generatedPrefixCharacters - name.length;
+  if (left >= "-0123456789-".length) return `${kept}-[a-z0-9]{1,10}-${random}`;
+  if (left <= 0) return `${kept}${random}`;
+  // The dash before the hash and so much of the hash remain; of a hash that is shorter, all.
+  const cut = `[a-z0-9]{${left - 1 + 5}}`;
+  return left < 3 ? `${kept}-${cut}` : `${kept}-(?:${cut}|[a-z0-9]{1,${left - 2}}-${random})`;
+}
+
+/** The name of a pod and of those that its controller gives names alike. */
+function siblingPattern(pod: string): string {
+  if (pod.length === generatedPrefixCharacters + 5)
+    return `${escapePattern(pod.slice(0, generatedPrefixCharacters))}${random}`;
+  const dash = pod.lastIndexOf("-");
+  return dash < 0 ? escapePattern(pod) : `${escapePattern(pod.slice(0, dash))}-[a-z0-9]+`;
+}
+
+function escapePattern(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 }

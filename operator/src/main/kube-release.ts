@@ -1,15 +1,14 @@
 import { profileFinalizer } from "@mestore/contract/performance-profile";
 import type { Logger } from "@mestore/telemetry/logger";
-import type { Cache } from "../kube/caches.ts";
-import { keyOf } from "../kube/objects.ts";
+import type { Caches } from "../kube/caches.ts";
+import { keyOf, splitKey } from "../kube/objects.ts";
 import type { KubeProfileSource } from "../kube/profile-source.ts";
 import type { KubeTime } from "../kube/time.ts";
-import type { WatchedProfile } from "../kube/watched-objects.ts";
 import type { KubeAdapters } from "./kube-adapters.ts";
 
 export interface ReleaseOptions {
   readonly adapters: KubeAdapters;
-  readonly profiles: Cache<WatchedProfile>;
+  readonly caches: Pick<Caches, "profiles" | "isWhole">;
   readonly time: KubeTime;
   readonly timeScale: number;
   readonly logger: Logger;
@@ -28,13 +27,13 @@ const lookSeconds = 0.2;
  * @returns keys of the profiles that could not be let go
  */
 export async function releaseProfiles(
-  { adapters, profiles, time, timeScale, logger }: ReleaseOptions,
+  { adapters, caches, time, timeScale, logger }: ReleaseOptions,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const startedAt = time.monotonicSeconds();
   const sinceSeconds = time.nowSeconds() - lettingGoSeconds / timeScale;
   const held = () =>
-    [...profiles.values()]
+    [...caches.profiles.values()]
       .filter(({ metadata }) => metadata.finalizers?.includes(profileFinalizer) === true)
       .map(({ metadata }) => keyOf(metadata));
   logger.info({ profiles: held() }, "letting go");
@@ -45,7 +44,9 @@ export async function releaseProfiles(
   const loop = adapters
     .createLoop(asDeleted(adapters.source, held, sinceSeconds))
     .run(winding.signal);
-  while (held().length > 0 && !signal.aborted) {
+  // Where the loop sees no profiles there is no point in waiting for it.
+  const isWorkedOn = (key: string) => caches.isWhole(splitKey(key).namespace);
+  while (held().some(isWorkedOn) && !signal.aborted) {
     if (time.monotonicSeconds() - startedAt >= releaseSeconds) break;
     await time.sleep(lookSeconds, signal);
   }

@@ -23,8 +23,10 @@ interface Entry {
 /**
  * Addresses that lead to the operator's own pod or node, or to a cloud's metadata: refused unless an
  * entry names the host. Loopback, unspecified, link-local, multicast and reserved ranges are those of
- * the IANA special-purpose registries; the single ones are metadata services outside of them
- * (Alibaba Cloud; Oracle Cloud; Amazon EC2 and Google Cloud on IPv6).
+ * the IANA special-purpose registries, and so are the IPv6 ranges that carry an IPv4 address within:
+ * IPv4-compatible, IPv4-translated (RFC 2765), NAT64 (RFC 6052, RFC 8215), Teredo and 6to4. The single
+ * ones are metadata services outside of them (Alibaba Cloud; Oracle Cloud; Microsoft Azure's WireServer;
+ * Amazon EC2 and Google Cloud on IPv6).
  */
 function createLocalAddresses(): BlockList {
   const local = new BlockList();
@@ -35,13 +37,19 @@ function createLocalAddresses(): BlockList {
     ["224.0.0.0", 3],
     ["100.100.100.200", 32],
     ["192.0.0.192", 32],
+    ["168.63.129.16", 32],
   ] as const)
     local.addSubnet(network, prefix, "ipv4");
   for (const [network, prefix] of [
-    ["::", 127],
-    ["fe80::", 10],
-    ["ff00::", 8],
+    ["::", 96],
+    ["::ffff:0:0:0", 96],
     ["64:ff9b::", 96],
+    ["64:ff9b:1::", 48],
+    ["2001::", 32],
+    ["2002::", 16],
+    ["fe80::", 10],
+    ["fec0::", 10],
+    ["ff00::", 8],
     ["fd00:ec2::254", 128],
     ["fd20:ce::254", 128],
   ] as const)

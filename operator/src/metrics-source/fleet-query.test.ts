@@ -69,9 +69,11 @@ test("the query of a window, word for word", () => {
   ]);
 });
 
-test("no window is shorter than four scrapes", () => {
+test("no window is shorter than four scrapes, or than the two in a slice where they are rare", () => {
   expect(formatFleetQuery({ ...query, seconds: 15 })).toContain("[60s]");
-  expect(formatFleetQuery({ ...query, seconds: 15, scrapeSeconds: 30 })).toContain("[120s:30s]");
+  expect(formatFleetQuery({ ...query, seconds: 15, scrapeSeconds: 5 })).toContain("[20s:5s]");
+  expect(formatFleetQuery({ ...query, seconds: 60, scrapeSeconds: 30 })).toContain("[60s:30s]");
+  expect(formatFleetQuery({ ...query, seconds: 60, scrapeSeconds: 60 })).toContain("[120s:60s]");
 });
 
 const context: FleetQueryContext = {
@@ -230,6 +232,13 @@ describe("an answer is rejected", () => {
       "MetricsInvalid",
       "the answer has series that were not asked for",
     ],
+    [
+      "scraped too rarely for any counter to grow",
+      answer(all).filter(({ labels }) => labels["part"] !== lookups),
+      {},
+      "MetricsInvalid",
+      "no counter has two samples within 300 s: is it scraped more rarely than every 15 s",
+    ],
   ];
   for (const [what, elements, change, reason, detail] of cases)
     test(what, () => {
@@ -237,6 +246,14 @@ describe("an answer is rejected", () => {
       expect(reading).toMatchObject({ ok: false, reason });
       expect(!reading.ok && reading.detail).toContain(detail);
     });
+
+  test("but not for a process that is too young for two samples", () => {
+    const young = answer(all).map((one) =>
+      one.labels["part"] === "start_seconds" ? { ...one, value: 9990 } : one,
+    );
+    const gauges = young.filter(({ labels }) => labels["part"] !== lookups);
+    expect(readFleetAnswer(gauges, context)).toMatchObject({ ok: true });
+  });
 
   test("but not for one pod in five", () => {
     const pods = ["a", "b", "c", "d"].map((name) => [name, 1, 7] as const);

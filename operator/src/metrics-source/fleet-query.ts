@@ -41,11 +41,16 @@ const parts = {
 } as const;
 
 /** Two samples in a window of four scrapes, even if one is lost and another late. */
-const leastScrapes = 4;
+const wishedScrapes = 4;
+/** Below this a Prometheus finds no increase at all. */
+const leastScrapes = 2;
+/** No window becomes longer for the sake of a lost scrape: a slice of the laws has this length. */
+const sliceSeconds = 60;
 
 /** The length that is asked for: a Prometheus finds no increase in less than a few scrapes. */
 export function queriedSeconds({ seconds, scrapeSeconds }: FleetQuery): number {
-  return Math.ceil(Math.max(seconds, leastScrapes * scrapeSeconds));
+  const wished = Math.min(wishedScrapes * scrapeSeconds, sliceSeconds);
+  return Math.ceil(Math.max(seconds, wished, leastScrapes * scrapeSeconds));
 }
 
 /**
@@ -101,7 +106,29 @@ export function readFleetAnswer(
   const fault = findBadElement(elements);
   if (fault !== null) return fault;
   const pods = readPods(elements, context);
-  return "reason" in pods ? pods : { ok: true, window: readWindow(elements, context), pods };
+  if ("reason" in pods) return pods;
+  return (
+    findSlowScrapes(elements, context) ?? { ok: true, window: readWindow(elements, context), pods }
+  );
+}
+
+/** Every process has counters: where none grew though there were series all along, samples are too few. */
+function findSlowScrapes(
+  elements: readonly VectorElement[],
+  context: FleetQueryContext,
+): RejectedReading | null {
+  const valueOf = (part: string) =>
+    elements.find(({ labels }) => labels[partLabel] === part)?.value;
+  const hasGrowth = elements.some(
+    ({ labels }) => lawMetrics.get(labels[partLabel] ?? "")?.counter === true,
+  );
+  const seconds = queriedSeconds(context);
+  const startSeconds = valueOf(parts.start) ?? Infinity;
+  if (hasGrowth || startSeconds > context.atSeconds - seconds + context.scrapeSeconds) return null;
+  return rejected(
+    "MetricsInvalid",
+    `no counter has two samples within ${seconds} s: is it scraped more rarely than every ${context.scrapeSeconds} s, as metrics.prometheus.scrapeIntervalSeconds says?`,
+  );
 }
 
 function noSeries({ matchers }: FleetQuery): RejectedReading {

@@ -158,7 +158,7 @@ async function createBench(
   const options: PrometheusOptions = {
     url: proxy.url.origin,
     timeoutSeconds: 5,
-    matchers,
+    matchers: () => matchers,
     scrapeSeconds: intervalSeconds,
     expectedPods: () => coming.map((_, index) => podName(index)),
     allow: ["127.0.0.1"],

@@ -21,7 +21,7 @@ let threePods: ScrapingPrometheus;
 
 beforeAll(async () => {
   [onePod, threePods] = await Promise.all([
-    startScrapingPrometheus(5 + Object.keys(sourceFaults).length, 1),
+    startScrapingPrometheus(7 + Object.keys(sourceFaults).length, 1),
     startScrapingPrometheus(3, 3),
   ]);
 });
@@ -151,6 +151,42 @@ describe("of three pods", () => {
     }));
 });
 
+test("two scrapes in a slice are enough, and a slice of fewer says so", () =>
+  withBench(onePod, async (bench) => {
+    const lookups = { name: serviceMetrics.cacheLookups.name, labels: { outcome: "hit" } };
+    const [every30, every15] = [bench.open({ scrapeSeconds: 30 }), bench.source];
+    for (let value = 0; value <= 120; value += 30) {
+      bench.publish([{ ...lookups, value }]);
+      await bench.advance(30);
+    }
+    const reading = await every30.window(60);
+    if (!reading.ok) throw new Error(reading.detail);
+    expect(increase(reading.window, [{ metric: lookups.name }])).toBeCloseTo(60, 3);
+    expect(reading.window.toSeconds - reading.window.fromSeconds).toBe(60);
+    await bench.advance(60);
+    const tooFew = await every15.window(60);
+    expect(tooFew).toMatchObject({ ok: false, reason: "MetricsInvalid" });
+    expect(!tooFew.ok && tooFew.detail).toContain("scrapeIntervalSeconds");
+  }));
+
+test("a long window is asked for once while nothing of it could be new", () =>
+  withBench(onePod, async (bench) => {
+    bench.publish([]);
+    await bench.advance(intervalSeconds);
+    expect(await bench.source.window(600)).toMatchObject({ ok: true });
+    let asked = 0;
+    bench.answerWith(() => {
+      asked += 1;
+      return new Response("no", { status: 503 });
+    });
+    expect(await bench.source.window(600)).toMatchObject({ ok: true });
+    expect(asked).toBe(0);
+    expect(await bench.source.window(60)).toMatchObject({ reason: "MetricsUnreachable" });
+    expect(asked).toBe(1);
+    await bench.advance(2 * intervalSeconds);
+    expect(await bench.source.window(600)).toMatchObject({ reason: "MetricsUnreachable" });
+  }));
+
 test("one's own PromQL is one number, or why it is none", () =>
   withBench(onePod, async (bench) => {
     bench.publish([revision(5)]);
@@ -176,12 +212,13 @@ test("a Prometheus that hangs is a time-out, one that is gone is unreachable", (
     bench.publish([]);
     await bench.advance(intervalSeconds);
     const source = bench.open({ url: prometheus.url, timeoutSeconds: 0.5 });
-    expect(await source.window(300)).toMatchObject({ ok: true });
+    // Of less than 180 s no answer is used again.
+    expect(await source.window(150)).toMatchObject({ ok: true });
     await prometheus.kill("SIGSTOP");
-    expect(await source.window(300)).toMatchObject({ reason: "MetricsTimeout" });
+    expect(await source.window(150)).toMatchObject({ reason: "MetricsTimeout" });
     await prometheus.kill("SIGCONT");
     const patient = bench.open({ url: prometheus.url });
-    expect(await patient.window(300)).toMatchObject({ ok: true });
+    expect(await patient.window(150)).toMatchObject({ ok: true });
     await prometheus.kill("SIGKILL");
-    expect(await source.window(300)).toMatchObject({ reason: "MetricsUnreachable" });
+    expect(await source.window(150)).toMatchObject({ reason: "MetricsUnreachable" });
   }));

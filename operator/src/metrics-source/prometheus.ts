@@ -1,8 +1,9 @@
 import type { LabelMatcher } from "@mestore/contract/promql";
 import type { MetricsSource, RejectedReading } from "../control/ports.ts";
-import { formatFleetQuery, readFleetAnswer } from "./fleet-query.ts";
+import { formatFleetQuery, queriedSeconds, readFleetAnswer } from "./fleet-query.ts";
 import { rejected } from "./page-figures.ts";
 import { createPromqlClient } from "./promql-client.ts";
+import { createWindowReuse } from "./window-reuse.ts";
 
 /** What the Secrets of a Prometheus come to. */
 export interface PrometheusCredentials {
@@ -21,9 +22,9 @@ export interface PrometheusOptions {
   readonly credentials?: () => Promise<PrometheusCredentials | RejectedReading>;
   /** Sent along, for a tenant (`X-Scope-OrgID`). Never logged. */
   readonly headers?: readonly { readonly name: string; readonly value: string }[];
-  /** Pick out the target's series: its namespace, its pods. */
-  readonly matchers: readonly LabelMatcher[];
-  /** How often the Prometheus scrapes the target; no window is shorter than four of these. */
+  /** Pick out the target's series: its namespace, its pods. Asked before each window. */
+  readonly matchers: () => readonly LabelMatcher[];
+  /** How often the Prometheus scrapes the target; no window is shorter than two of these. */
   readonly scrapeSeconds: number;
   /** Ready pods of the target at this moment; fewer than 80 % of them reporting is a rejection. */
   readonly expectedPods: () => readonly string[];
@@ -40,19 +41,24 @@ export interface PrometheusOptions {
 
 /**
  * A MetricsSource on a Prometheus, or whatever speaks its HTTP API. It keeps no history: each window
- * is one instant query.
+ * is one instant query, or one of a moment ago which is little beside the window's length.
  * @throws Error when the allow-list is malformed
  */
 export function createPrometheusSource(options: PrometheusOptions): MetricsSource {
-  const { matchers, scrapeSeconds, now } = options;
+  const { scrapeSeconds, now } = options;
   const client = createPromqlClient(options);
+  const reuse = createWindowReuse({ scrapeSeconds });
   return {
     async window(seconds) {
       const atSeconds = now();
-      const query = { matchers, seconds, scrapeSeconds };
-      const answer = await client.query(formatFleetQuery(query), atSeconds);
-      if ("reason" in answer) return answer;
-      return readFleetAnswer(answer, { ...query, atSeconds, expectedPods: options.expectedPods() });
+      const query = { matchers: options.matchers(), seconds, scrapeSeconds };
+      const text = formatFleetQuery(query);
+      return reuse.window({ text, seconds: queriedSeconds(query), atSeconds }, async () => {
+        const answer = await client.query(text, atSeconds);
+        if ("reason" in answer) return answer;
+        const expectedPods = options.expectedPods();
+        return readFleetAnswer(answer, { ...query, atSeconds, expectedPods });
+      });
     },
 
     async query(promql) {

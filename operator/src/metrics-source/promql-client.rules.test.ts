@@ -44,7 +44,7 @@ const clientOf = (url: string, options: Partial<PrometheusOptions> = {}) =>
   createPromqlClient({
     url,
     timeoutSeconds: 5,
-    matchers: [],
+    matchers: () => [],
     scrapeSeconds: 15,
     expectedPods: () => [],
     allow: ["127.0.0.1"],

@@ -253,6 +253,31 @@ describe("of several pods", () => {
     });
   });
 
+  test("a pod without the port is one that should report and does not", async () => {
+    const server = serve();
+    server.answerWith(() => new Response(formatPage([hits(1)])));
+    const withPort = (count: number) => {
+      const source = createScrapeSource({
+        pages: () =>
+          Array.from({ length: 10 }, (_, index) => ({
+            name: `pod-${index}`,
+            url: index < count ? server.url : null,
+          })),
+        scrapeSeconds: 15,
+        longestWindowSeconds: 3600,
+        now: () => 1_800_000_000,
+        timeoutMs,
+      });
+      return source.window(60);
+    };
+    expect(await withPort(8)).toMatchObject({ ok: true });
+    const two = await withPort(2);
+    expect(two).toMatchObject({ ok: false, reason: "TooFewPodsReporting" });
+    expect(!two.ok && two.detail).toMatch(/^2 of 10 pods report.*has no port of the name/);
+    expect(await withPort(0)).toMatchObject({ ok: false, reason: "MetricsUnreachable" });
+    await server.close();
+  });
+
   test("of a large fleet no more than sixteen pages are on their way at a time", async () => {
     const fleet = createFleet();
     let open = 0;

@@ -7,8 +7,8 @@ import { readBody } from "./read-body.ts";
 export interface PodPage {
   /** Name of the pod; null: a process that is no pod, which is the only one of its target. */
   readonly name: string | null;
-  /** Address of the exposition, `http://host:port/metrics`. */
-  readonly url: string;
+  /** Address of the exposition, `http://host:port/metrics`; null: the pod has none, and counts as silent. */
+  readonly url: string | null;
 }
 
 export interface ScrapeOptions extends Omit<FleetSourceOptions, "readPages"> {
@@ -19,6 +19,11 @@ export interface ScrapeOptions extends Omit<FleetSourceOptions, "readPages"> {
   /** Default 8 MiB a page; one of the service has some 200 KB. */
   readonly maximumBytes?: number;
 }
+
+const withoutPort = rejected(
+  "MetricsUnreachable",
+  "the pod has no port of the name that metrics.scrape.port says",
+);
 
 /** Pages of one target that are on their way at a time. */
 const pagesAtOnce = 16;
@@ -34,8 +39,8 @@ async function readPages(options: ScrapeOptions): Promise<readonly ProcessPage[]
   async function work(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { name, url } = next;
-      const page = await fetchPage(url, options);
-      pages.push({ name: name ?? url, isPod: name !== null, page });
+      const page = url === null ? withoutPort : await fetchPage(url, options);
+      pages.push({ name: name ?? url ?? "the process", isPod: name !== null, page });
     }
   }
   await Promise.all(Array.from({ length: pagesAtOnce }, work));
