@@ -172,6 +172,11 @@ describe("faults name the path of their field", () => {
       ["spec.metrics.prometheus.headers[0].name"],
     ],
     [
+      "a Prometheus that scrapes more rarely than twice in a slice",
+      withPrometheus({ scrapeIntervalSeconds: 60 }),
+      ["spec.metrics.prometheus.scrapeIntervalSeconds"],
+    ],
+    [
       "a header of two lines",
       withPrometheus({ headers: [{ name: "X-A", value: "b\r\nX-C: d" }] }),
       ["spec.metrics.prometheus.headers[0].value"],

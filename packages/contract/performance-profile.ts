@@ -99,6 +99,9 @@ const sourceUrl = z
     "must be http(s)://host[:port][/path], without user, query and fragment",
   );
 
+/** Of a slice, over which the laws compare before and after, two scrapes are the least (docs/tuning.md). */
+const slowestScrapeSeconds = 30;
+
 const labelMatcherSchema = z.strictObject({
   name: z
     .string()
@@ -111,6 +114,11 @@ const labelMatcherSchema = z.strictObject({
 const prometheusSchema = z.strictObject({
   url: sourceUrl.describe("Base of the HTTP API, without /api/v1."),
   timeoutSeconds: wholeSeconds(1, 60).default(5).describe("For one query."),
+  scrapeIntervalSeconds: wholeSeconds(1, slowestScrapeSeconds)
+    .default(15)
+    .describe(
+      "How often it scrapes the target. Changes are verified in slices of a minute, each of which needs two scrapes.",
+    ),
   auth: z
     .strictObject({
       type: z

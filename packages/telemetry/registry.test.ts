@@ -156,14 +156,17 @@ describe("labels are bounded", () => {
 });
 
 describe("readings", () => {
-  test("readers run before every collection", () => {
+  test("readers run before every collection, until they are ended", () => {
     const registry = createRegistry();
     const revision = registry.cell(serviceMetrics.tuningRevision, {});
     let reads = 0;
-    registry.beforeCollect(() => revision.set(++reads));
+    const end = registry.beforeCollect(() => revision.set(++reads));
     registry.collect();
     const [series] = registry.collect().get("mestore_tuning_revision")?.values() ?? [];
     expect(series?.value).toBe(2);
+    end();
+    registry.collect();
+    expect(reads).toBe(2);
   });
 
   test("two captures are a window that the Indicators can be measured on", () => {

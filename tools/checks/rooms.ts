@@ -105,7 +105,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   "service/tuning": [...everywhere],
 
   "operator/main": ["operator/*", "laws", ...everywhere],
-  "operator/config": [...everywhere],
+  // Refuses at the start what the guard of addresses cannot read.
+  "operator/config": ["operator/metrics-source:address-guard", ...everywhere],
   "operator/profile": ["contract"],
   "operator/control": ["operator/profile", "laws", ...everywhere],
   "operator/kube": ["operator/control:ports", ...everywhere],

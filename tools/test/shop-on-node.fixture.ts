@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { serviceMetrics } from "@mestore/contract/metrics";
 import { parseTuningDocument, type TuningDocument } from "@mestore/contract/tuning-document";
 import type { ProfileStatus } from "@mestore/operator/profile/status";
-import { contentTypes, type KubeObject } from "../cluster/api-client.ts";
+import type { KubeObject } from "../cluster/api-client.ts";
 import type { AuditEvent } from "../cluster/audit.ts";
+import { runProgram } from "../cluster/run-program.ts";
 import type { TestNode } from "../cluster/test-node.ts";
+import { prepareTool } from "../pins/tool.ts";
 import { readServiceMetrics } from "../status/service-metrics.ts";
 
 /** What one pod of the shop says of itself. */
@@ -105,15 +108,22 @@ export function openShop(node: TestNode, namespace: string) {
       const { spec } = await node.request("GET", path);
       return spec.holderIdentity ?? "";
     },
-    /** Limits the CPU of the database, as a neighbour or a colleague might, without a restart. */
-    async limitDatabase(cpu: string): Promise<void> {
-      const resources = { requests: { cpu: "10m" }, limits: { cpu } };
-      await node.request(
-        "PATCH",
-        `${core}/pods/shop-postgresql-0/resize`,
-        { spec: { containers: [{ name: "postgresql", resources }] } },
-        { contentType: contentTypes.strategic },
-      );
+    /**
+     * Cuts the database off, as a mistake in a firewall does: who talks to it is refused at once.
+     * @returns what lets it be reached again
+     */
+    async cutDatabase(): Promise<() => Promise<void>> {
+      const { metadata } = await node.request("GET", `${core}/pods/shop-postgresql-0`);
+      const pid = findProgram(metadata.uid, "postgres");
+      const nft = await prepareTool("nft");
+      const inPod = (...words: string[]) =>
+        runProgram(["nsenter", `--target=${pid}`, "--net", "--", nft, ...words]);
+      await inPod("add table inet cut");
+      await inPod("add chain inet cut in { type filter hook input priority 0; }");
+      await inPod("add rule inet cut in tcp dport 5432 reject with tcp reset");
+      return async () => {
+        await inPod("delete table inet cut");
+      };
     },
     /** The columns of `kubectl get mperf` with what stands in them. */
     async readColumns(): Promise<Readonly<Record<string, unknown>>> {
@@ -146,19 +156,24 @@ export function isReady({ status, metadata }: KubeObject): boolean {
 
 /** Kills the program of a pod as the kernel would, from outside. @throws where it does not run */
 export function killProgram(podUid: string, program: string): void {
+  process.kill(findProgram(podUid, program), "SIGKILL");
+}
+
+/** The process of a pod whose command line begins so, as the machine counts it. */
+function findProgram(podUid: string, program: string): number {
   const pid = readdirSync("/proc").find((entry) => {
     if (!/^\d+$/.test(entry)) return false;
     try {
       return (
         readFileSync(`/proc/${entry}/cgroup`, "utf8").includes(podUid) &&
-        readFileSync(`/proc/${entry}/cmdline`, "utf8").startsWith(program)
+        basename(readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0")[0] ?? "") === program
       );
     } catch {
       return false;
     }
   });
-  if (pid === undefined) throw new Error(`${program} does not run in ${podUid}`);
-  process.kill(Number(pid), "SIGKILL");
+  if (pid === undefined) throw new Error(`${program} does not run in the pod ${podUid}`);
+  return Number(pid);
 }
 
 /** Everything that there is in a cluster, by kind, namespace and name; events and what the node reports left out. */

@@ -158,7 +158,7 @@ describe("tuning", () => {
     const [pod] = (await shop.listPods("operator")).filter(({ metadata }) =>
       leader.startsWith(`${metadata.name}_`),
     );
-    killProgram(pod.metadata.uid, "/app/mestore-operator");
+    killProgram(pod.metadata.uid, "mestore-operator");
     const killed = performance.now();
     await waitFor(async () => (await shop.leader()) !== leader, {
       what: "another leader",
@@ -180,11 +180,14 @@ describe("tuning", () => {
       expect(Number(from)).toBe(Number(moves[index - 1]?.to ?? initialTtlSeconds));
       expect(Number(to) / Number(from)).toBeLessThanOrEqual(maxTtlRatio);
     }
-    const documents = (await shop.operatorWrites()).filter(
-      ({ objectRef, responseStatus }) =>
-        objectRef?.name === "storefront-tuning" && (responseStatus?.code ?? 0) < 300,
-    );
-    expect(documents).toHaveLength(1 + moves.length);
+    // The status tells of a change before the document is written; nothing was written twice.
+    const documents = async () =>
+      (await shop.operatorWrites()).filter(
+        ({ objectRef, responseStatus }) =>
+          objectRef?.name === "storefront-tuning" && (responseStatus?.code ?? 0) < 300,
+      ).length;
+    await waitFor(async () => (await documents()) > moves.length, { what: "the document" });
+    expect(await documents()).toBe(1 + moves.length);
     expect(await shop.readColumns()).toMatchObject({
       Name: "storefront",
       Mode: "Auto",
@@ -193,7 +196,7 @@ describe("tuning", () => {
     });
   }, 240_000);
 
-  test("a change after which requests become slow is rolled back exactly, with one event", async () => {
+  test("a change after which requests fail is rolled back exactly, with one event", async () => {
     const change = await waitFor(
       async () => {
         const { inFlight } = await shop.readStatus();
@@ -202,17 +205,14 @@ describe("tuning", () => {
       { what: "a change that is in force", timeoutMs: 90_000 },
     );
     const from = Number(change.from[0]?.seconds);
-    await shop.limitDatabase("10m");
+    const reconnect = await shop.cutDatabase();
     try {
       await waitFor(async () => (await shop.events("RolledBack")).length > 0, {
         what: "the roll-back",
         timeoutMs: 60_000,
       });
-    } catch (error) {
-      console.log(JSON.stringify((await shop.readStatus()).decisions.slice(0, 3)));
-      throw error;
     } finally {
-      await shop.limitDatabase("2");
+      await reconnect();
     }
     await waitForTtl(from);
     const document = await shop.readDocument();
@@ -224,8 +224,6 @@ describe("tuning", () => {
     console.log(told);
     expect(others).toEqual([]);
     expect(told).toContain(`(revision ${change.revision})`);
-    // What was slow is answered by now, so that what follows is not blamed for it.
-    await waitFor(() => traffic.inFlight() < 20, { what: "the database to recover" });
   });
 });
 
@@ -329,6 +327,8 @@ describe("under load", () => {
     const file = await charts.writeValues({
       ...values,
       mestore: { ...values.mestore, extraEnv: [{ name: "TZ", value: "UTC" }] },
+      // From here on at the pace of a shop that matters: pods take as long as they take.
+      "mestore-operator": { ...values["mestore-operator"], timeScale: 1 },
       // What a person patched, or Helm 4 would refuse to take it over.
       profile: {
         spec: {
@@ -353,7 +353,7 @@ describe("under load", () => {
     traffic.take();
     const pod = (await shop.listPods("service")).find(isReady);
     const path = `${shop.core}/pods/${pod.metadata.name}`;
-    killProgram(pod.metadata.uid, "/app/mestore-service");
+    killProgram(pod.metadata.uid, "mestore-service");
     const killed = performance.now();
     await waitFor(async () => !isReady(await node.request("GET", path)), {
       what: "the kubelet to see it",
