@@ -49,7 +49,7 @@ export type QueryReading = { readonly ok: true; readonly value: number } | Rejec
 
 export interface MetricsSource {
   /**
-   * Increases and latest values over the `seconds` that end now. A source with a shorter history
+   * Increases and latest values over the `seconds` that end now, or up to 1/24 of them ago. A source with a shorter history
    * gives what it has: the window says from when to when it reaches. Never throws.
    */
   window(seconds: number): Promise<Reading>;
