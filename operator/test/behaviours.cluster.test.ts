@@ -435,13 +435,15 @@ describe("behaviour 9: a roll-back still fires", () => {
       await untilDecided(shop, "RolledBack");
       await untilWritten(shop, 3);
       expect(shop.target.kubelet.seen[2]?.ttlSeconds).toEqual(before.ttlSeconds);
-      expect(
-        operator.logged({
-          profile: shop.key,
-          verdict: "RolledBack",
-          reason: "VerificationImpossible",
-        }),
-      ).toBe(true);
+      await waitFor(
+        () =>
+          operator.logged({
+            profile: shop.key,
+            verdict: "RolledBack",
+            reason: "VerificationImpossible",
+          }),
+        { what: "its log to say why" },
+      );
     },
     240_000,
   );

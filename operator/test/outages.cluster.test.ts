@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const seen = () => shop.target.kubelet.seen;
 
-/** It leads, has made passes, and goes on where it was: each revision once, in order. */
+/** It leads, has made passes, and goes on where it was: each revision at most once, in order. */
 async function expectGoesOn(): Promise<void> {
   const documents = seen().length;
   const passes = () => operator.metric(operatorMetrics.reconciles, { outcome: "ok" });
@@ -52,8 +52,9 @@ async function expectGoesOn(): Promise<void> {
     what: "the author's change to be seen",
   });
   expect(await shop.condition("Ready")).toBe("True Accepted");
+  // A number that was taken for a write that never came is not used again.
   const revisions = seen().map(({ revision }) => revision);
-  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+  expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
   expect(seen().length).toBeGreaterThanOrEqual(documents);
 }
 

@@ -4,7 +4,7 @@ import { abortOnSignals } from "../abort-on-signals.ts";
 import { createProgress } from "../checks/progress.ts";
 import { prepareTools, type ToolName } from "../pins/tool.ts";
 import { StackFault } from "../stack/fault.ts";
-import { findFreePort } from "../stack/free-port.ts";
+import { findLastingPort } from "../stack/free-port.ts";
 import type { HomePaths } from "../stack/paths.ts";
 import { formatMs } from "../terminal.ts";
 import { tellPart } from "./tell-part.ts";
@@ -174,8 +174,8 @@ async function bringControlPlaneUp(
   const record = found ?? {
     schemaVersion: 1,
     port: request.port ?? defaultApiPort,
-    etcdPort: await findFreePort(),
-    etcdPeerPort: await findFreePort(),
+    etcdPort: await findLastingPort(),
+    etcdPeerPort: await findLastingPort(),
     node: null,
     startedAt: new Date().toISOString(),
   };

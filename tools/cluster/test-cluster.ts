@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openGuardedRoom } from "../stack/death-guard.ts";
-import { findFreePort, isPortFree } from "../stack/free-port.ts";
+import { findLastingPort, isPortFree } from "../stack/free-port.ts";
 import { type ApiClient, ApiError, type KubeObject } from "./api-client.ts";
 import { type AuditEvent, type AuditLevel, loadAuditEvents } from "./audit.ts";
 import { issueCertificate, type KeyPair, signToken } from "./certificates.ts";
@@ -143,9 +143,9 @@ async function launchCluster(
     const plan: ControlPlanePlan = {
       directory,
       address: loopback,
-      port: await findFreePort(),
-      etcdPort: await findFreePort(),
-      etcdPeerPort: await findFreePort(),
+      port: await findLastingPort(),
+      etcdPort: await findLastingPort(),
+      etcdPeerPort: await findLastingPort(),
       serviceCidr,
       auditLevel,
       controllers,

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 
 const loopback = "127.0.0.1";
@@ -11,6 +12,22 @@ export async function findFreePort(): Promise<number> {
   if (port === null) throw new Error("no free TCP port on the loopback interface");
   return port;
 }
+
+/**
+ * The same for a server that will be stopped and started again on its port: below the range from which the
+ * kernel gives clients theirs (32768 and up on Linux, 49152 on macOS), so that nobody has taken it
+ * meanwhile, not even a client that meets itself there while nobody listens.
+ */
+export async function findLastingPort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = await listenOnce(firstLastingPort + randomInt(lastingPorts));
+    if (port !== null) return port;
+  }
+  throw new Error("no free TCP port below those of clients on the loopback interface");
+}
+
+const firstLastingPort = 20_000;
+const lastingPorts = 12_000;
 
 /** Whether a server could listen on this port of the loopback interface now. */
 export async function isPortFree(port: number): Promise<boolean> {

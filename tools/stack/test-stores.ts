@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Redis from "ioredis";
 import postgres from "postgres";
 import { openGuardedRoom } from "./death-guard.ts";
-import { findFreePort, isPortFree } from "./free-port.ts";
+import { findLastingPort, isPortFree } from "./free-port.ts";
 import { makeReachableDirectory } from "./paths.ts";
 import * as postgresServer from "./postgres.ts";
 import { preparePostgres } from "./postgres-install.ts";
@@ -242,7 +242,7 @@ async function startOnFreePort<T>(
   start: (port: number) => Promise<T>,
 ): Promise<{ server: T; port: number }> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = await findFreePort();
+    const port = await findLastingPort();
     try {
       return { server: await start(port), port };
     } catch (error) {
