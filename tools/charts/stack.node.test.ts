@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { KubeObject } from "../cluster/api-client.ts";
 import { type TestNode, useNode } from "../cluster/test-node.ts";
-import { buildImage } from "../image/build-image.ts";
-import { imageNames } from "../image/image-table.ts";
 import { waitFor } from "../stack/wait-for.ts";
+import { loadShopImages } from "../test/shop-images.fixture.ts";
 import { type HelmMajor, helmMajors } from "./helm.ts";
 import { createRenderer, type Renderer } from "./render.fixture.ts";
 
@@ -14,18 +10,11 @@ import { createRenderer, type Renderer } from "./render.fixture.ts";
 const firstRequestSeconds = 60;
 
 let node: TestNode;
-let archives: string;
 
 beforeAll(async () => {
-  archives = mkdtempSync(join(tmpdir(), "mestore-images-"));
   node = await useNode();
-  for (const name of imageNames) {
-    const { archive } = await buildImage(name, { outDir: archives });
-    await node.loadImage(archive);
-  }
+  await loadShopImages(node);
 }, 300_000);
-
-afterAll(() => rmSync(archives, { recursive: true, force: true }));
 
 for (const major of helmMajors)
   describe(`Helm ${major}: one install shows everything`, () => {
