@@ -174,8 +174,8 @@ test.concurrent(
           msg: "let go, since its namespace is being deleted",
         }),
       ).toBe(true);
-      // What its kubelet does.
-      await cluster.request("DELETE", `${pods}/${pod.name}?gracePeriodSeconds=0`);
+      // What its kubelet does, unless the pod was collected before.
+      await cluster.fetch("DELETE", `${pods}/${pod.name}?gracePeriodSeconds=0`);
       await waitFor(
         async () => (await cluster.fetch("GET", `/api/v1/namespaces/${namespace}`)).status === 404,
         { ...patience, what: "the namespace to be gone" },

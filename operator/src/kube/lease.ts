@@ -62,6 +62,10 @@ export interface Lease {
 /** Even just before the deadline a request may leave and an answer come. */
 const shortestAttemptSeconds = 0.1;
 
+/** Giving back is worth some patience: else the next process waits for the whole lease. */
+const releaseMs = 2000;
+const releaseAttempts = 3;
+
 interface LeaseSpec {
   readonly holderIdentity?: string;
   readonly leaseDurationSeconds?: number;
@@ -185,15 +189,26 @@ export function createLease(options: LeaseOptions): Lease {
     const mine = isHeld() ? sighting : null;
     renewedAt = null;
     if (mine === null || options.seize) return;
-    const spec: LeaseSpec = { ...mine.lease.spec, holderIdentity: "", leaseDurationSeconds: 1 };
-    const released = await transport.request<LeaseObject>({
-      method: "PUT",
-      path,
-      body: leaseBody(options, mine.lease.metadata.resourceVersion, spec),
-      timeoutMs: timing.retrySeconds * 1000,
-    });
-    if (released.ok) logger.info("lease given back");
-    else logger.warn({ detail: describeFailure(released) }, "the lease could not be given back");
+    let { lease } = mine;
+    for (let attempt = 1; ; attempt += 1) {
+      const spec: LeaseSpec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 };
+      const body = leaseBody(options, lease.metadata.resourceVersion, spec);
+      const released = await transport.request<LeaseObject>({
+        ...{ method: "PUT", path, body, timeoutMs: releaseMs },
+      });
+      if (released.ok) return logger.info("lease given back");
+      // A renewal whose answer nobody waited for may have moved its version on.
+      const newest = await transport.request<LeaseObject>({
+        ...{ method: "GET", path, timeoutMs: releaseMs },
+      });
+      const isOurs = newest.ok && newest.body.spec?.holderIdentity === identity;
+      if (!isOurs || attempt === releaseAttempts)
+        return logger.warn(
+          { detail: describeFailure(released) },
+          "the lease could not be given back",
+        );
+      lease = newest.body;
+    }
   }
 
   /** Holds the lease over `work`; the first of the two to end ends the other. */
