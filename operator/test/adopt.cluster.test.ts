@@ -99,13 +99,15 @@ test("the example service in 40 lines is tuned until its hit rate is what its pr
   const status = await waitFor(
     async () => {
       const read = parseStatus((await cluster.request("GET", `${path}/${name}`)).status);
-      return read?.decisions.some(({ verdict }) => verdict === "Verified") && read;
+      if (!read?.decisions.some(({ verdict }) => verdict === "Verified")) return false;
+      // The next move may be on its way already.
+      return read.tuning?.podsCurrent === 1 && read;
     },
-    { what: "a move that was verified", timeoutMs: 110_000, intervalMs: 250 },
+    { what: "a move that was verified and is run", timeoutMs: 110_000, intervalMs: 50 },
   );
   const [first] = kubelet.seen;
   expect(first?.ttlSeconds["quote"]).toBeGreaterThan(2);
   expect(status.tuning?.revision).toBeGreaterThanOrEqual(1);
-  expect(status.tuning).toMatchObject({ pods: 1, podsCurrent: 1 });
+  expect(status.tuning?.pods).toBe(1);
   expect(status.conditions.find(({ type }) => type === "Ready")?.status).toBe("True");
 }, 120_000);
