@@ -229,6 +229,7 @@ export function createFleetBench() {
             return {
               status: found === undefined ? null : parseStatus(JSON.parse(found.status)),
               memory: found === undefined ? null : parseLoopMemory(JSON.parse(found.memory)),
+              foreignOwner: null,
             };
           },
           async save(key, status, memory) {

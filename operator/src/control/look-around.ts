@@ -16,6 +16,8 @@ export interface LookRequest {
   readonly profile: PerformanceProfile;
   readonly deleting: NonNullable<ProfileState["deleting"]> | null;
   readonly memory: LoopMemory;
+  /** Who else owns the place of the memory. */
+  readonly memoryOwner: string | null;
 }
 
 /** Everything that one pass sees, and the memory after seeing it. */
@@ -33,7 +35,7 @@ export async function lookAround(
     readonly timing: Timing;
     readonly timeScale: number;
   },
-  { key, profile, deleting, memory }: LookRequest,
+  { key, profile, deleting, memory, memoryOwner }: LookRequest,
 ): Promise<Look> {
   const { targets, delivery, clock, timing, timeScale } = world;
   const { judged, queries } = planObjectives(profile);
@@ -65,7 +67,8 @@ export async function lookAround(
     queried,
     document,
     adopted: adopted ?? known.adopted,
-    foreignOwner,
+    // What a deletion puts back needs no memory after it.
+    foreignOwner: foreignOwner ?? (deleting === null ? memoryOwner : null),
     nowSeconds: clock.nowSeconds(),
     timing,
     timeScale,

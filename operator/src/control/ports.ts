@@ -154,12 +154,19 @@ export interface TuningDelivery {
   ): Promise<void>;
 }
 
+/** What was last saved; null what was never saved or cannot be read, and the loop starts it afresh. */
+export interface Stored<Status, Memory> {
+  readonly status: Status | null;
+  readonly memory: Memory | null;
+  /** Who else owns the place of the memory: nothing is written there, nor to the target, while somebody does. */
+  readonly foreignOwner: string | null;
+}
+
 /** Where status and the loop's memory live, so that both survive a restart. */
 export interface StatusStore<Status, Memory> {
-  /** What was last saved; null what was never saved or cannot be read, and the loop starts it afresh. */
-  load(key: string): Promise<{ readonly status: Status | null; readonly memory: Memory | null }>;
+  load(key: string): Promise<Stored<Status, Memory>>;
   /**
-   * Resolves once both would survive a crash.
+   * Resolves once both would survive a crash; of a place with a foreign owner, once the status would.
    * @throws StaleWriteError, NotPermittedError
    */
   save(key: string, status: Status, memory: Memory): Promise<void>;
@@ -182,7 +189,7 @@ export interface EventSink {
 
 /** Somebody else wrote since the last look: look and decide again. */
 export class StaleWriteError extends Error {
-  override readonly name = "StaleWriteError";
+  override readonly name: string = "StaleWriteError";
 }
 
 /** The platform refuses; the message names the verb and the resource. */

@@ -195,6 +195,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
           profile,
           deleting: state.deleting ?? null,
           memory: session.memory,
+          memoryOwner: session.foreignOwner,
         }),
         guards.signal,
       );

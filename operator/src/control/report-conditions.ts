@@ -267,7 +267,7 @@ function conflict({ context, memory }: Reported): ConditionState {
       type,
       status: "True",
       reason: "ForeignOwner",
-      message: `The tuning document belongs to ${owner}; nothing is written.`,
+      message: `${owner} has what this profile's operator writes; until it is given up nothing is written.`,
     };
   // The document of this very pass is written after its status.
   const isOwn =

@@ -16,10 +16,14 @@ import { findLaggards, formatLag, isRunBy } from "./target-pods.ts";
  * go (docs/tuning.md, "Deletion").
  */
 
-/** How long a deletion is held for the pods, divided by the time scale. A person waits before the terminal. */
-export const restoreSeconds = 60;
-/** The pods get this long from the writing on, also where the deletion is older than the operator. */
-export const leastRestoreSeconds = 30;
+/**
+ * How long the pods get to run what was written, however old the deletion is: seconds of the real clock,
+ * since no kubelet is faster for a time scale. It looks at a mounted ConfigMap when it syncs the pod: every
+ * minute (`syncFrequency`, pkg/kubelet/apis/config/v1beta1/defaults.go) and up to half as much again
+ * (`workerResyncIntervalJitterFactor`, pkg/kubelet/pod_workers.go), 90 s. Then the pod is scraped, at most 30 s
+ * later, and looked at by the next pass, 15 s. Rounded up, for a person waits before the terminal.
+ */
+export const restoreSeconds = 150;
 
 export type Release =
   /** The pods run the values that were found. */
@@ -53,7 +57,7 @@ export function decideRestore(context: PassContext, memory: LoopMemory): Restore
   const isPut = Object.entries(found).every(([name, ttl]) => document.ttlSeconds[name] === ttl);
   if (isPut && runsDocument)
     return { ...idle, release: "Restored", sentence: "The values that were found are in force." };
-  if (restoring !== null && isOver(context, restoring))
+  if (restoring !== null && context.nowSeconds - restoring.sinceSeconds >= restoreSeconds)
     return { ...idle, release: "GivenUp", sentence: unseen(context, restoring.revision) };
   if (isPut)
     return {
@@ -113,15 +117,6 @@ function writeBack(
     release: null,
     sentence,
   };
-}
-
-function isOver(
-  { deleting, nowSeconds, timeScale }: PassContext,
-  { sinceSeconds }: NonNullable<LoopMemory["restoring"]>,
-): boolean {
-  const passed = (since: number) => (nowSeconds - since) * timeScale;
-  const deletedSeconds = passed(deleting?.sinceSeconds ?? sinceSeconds);
-  return deletedSeconds >= restoreSeconds && passed(sinceSeconds) >= leastRestoreSeconds;
 }
 
 function unseen(context: PassContext, revision: number): string {

@@ -16,6 +16,8 @@ export interface Session {
   readonly refusal: string | null;
   /** A deletion has been let go; nothing is left to do but to see the profile go. */
   readonly released: boolean;
+  /** Who else owns the place of the memory. */
+  readonly foreignOwner: string | null;
 }
 
 interface Saved {
@@ -25,7 +27,10 @@ interface Saved {
 }
 
 export interface Sessions {
-  /** Of the profile with this `uid`: what another one of the same key has left is not gone on from. */
+  /**
+   * Of the profile with this `uid`: what another one of the same key has left is not gone on from. Where the
+   * memory has a foreign owner each opening looks whether that has gone.
+   */
   open(key: string, uid: string | undefined): Promise<Session>;
   set(key: string, session: Session): void;
   /** Saves status and memory; the session as saved. */
@@ -52,18 +57,19 @@ export function createSessions(
 
   async function load(key: string, uid: string | null): Promise<Session> {
     const found = await store.load(key);
-    const { status } = found;
+    const { status, foreignOwner } = found;
     const memory = found.memory !== null && isOf(found.memory, uid) ? found.memory : null;
     const begun = memory ?? resumeMemory(status ?? emptyStatus, timing);
     const stored: Session = {
       memory: begun.uid === uid ? begun : { ...begun, uid },
       status: status ?? emptyStatus,
       saved:
-        memory === null || status === null
+        status === null || (memory === null && foreignOwner === null)
           ? null
-          : { status, memory, atSeconds: clock.nowSeconds() },
+          : { status, memory: memory ?? begun, atSeconds: clock.nowSeconds() },
       refusal: null,
       released: false,
+      foreignOwner,
     };
     const mine = discarded.get(key);
     discarded.delete(key);
@@ -77,7 +83,7 @@ export function createSessions(
     async open(key, given) {
       const uid = given ?? null;
       const known = sessions.get(key);
-      if (known !== undefined && isOf(known.memory, uid)) return known;
+      if (known?.foreignOwner === null && isOf(known.memory, uid)) return known;
       const session = await load(key, uid);
       sessions.set(key, session);
       const { change } = session.memory;

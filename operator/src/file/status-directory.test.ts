@@ -64,7 +64,7 @@ test.each([
   await writeFile(memoryPath(), text);
   const unreadable: string[] = [];
   const loaded = await open(directory, unreadable).load(key);
-  expect(loaded).toEqual({ status: sampleStatus, memory: null });
+  expect(loaded).toEqual({ status: sampleStatus, memory: null, foreignOwner: null });
   expect(unreadable).toHaveLength(1);
   expect(unreadable[0]).toStartWith(memoryPath());
 });

@@ -61,6 +61,7 @@ export function createStatusDirectory<Status, Memory>(
       return {
         status: await load(status, parse, options.parseStatus),
         memory: await load(memory, JSON.parse, options.parseMemory),
+        foreignOwner: null,
       };
     },
     async save(key, status, memory) {

@@ -13,8 +13,31 @@ export interface KubeFailure {
    */
   readonly reason: string;
   readonly message: string;
-  /** `details.causes` of the Status by their reasons, where it has any. */
-  readonly causes?: readonly string[];
+  /** `details.causes` of the Status, where it has any. */
+  readonly causes?: readonly StatusCause[];
+}
+
+/** `StatusCause` of k8s.io/apimachinery/pkg/apis/meta/v1. */
+export interface StatusCause {
+  readonly reason: string;
+  readonly message: string;
+  /** The field at fault, `.metadata.labels.app`; empty where it is about none. */
+  readonly field: string;
+}
+
+/**
+ * Server-side apply met fields of other managers. To look again does not help until the object has
+ * changed: whoever catches it has to remember whose it is.
+ */
+export class FieldManagerConflictError extends StaleWriteError {
+  override readonly name = "FieldManagerConflictError";
+  /** For people: `helm (.metadata.labels.app)`. */
+  readonly owner: string;
+
+  constructor(message: string, owner: string) {
+    super(message);
+    this.owner = owner;
+  }
 }
 
 /** A request failed in a way that no decision follows from; the next pass tries again. */
@@ -36,7 +59,8 @@ export interface Purpose {
 
 /**
  * The body of what succeeded. What failed is thrown as the ports know it.
- * @throws StaleWriteError on a conflict, and on a write to what is gone
+ * @throws FieldManagerConflictError where another manager has a field
+ * @throws StaleWriteError on every other conflict, and on a write to what is gone
  * @throws NotPermittedError where the role lacks the verb
  * @throws KubeError
  */
@@ -45,10 +69,23 @@ export function expectOk<T>(result: KubeResult<T>, { verb, resource }: Purpose):
   const what = `cannot ${verb} ${resource}`;
   const message = `${what}: ${describeFailure(result)}`;
   if (result.status === 403) throw new NotPermittedError(message);
+  const owner = conflictingManager(result);
+  if (owner !== null) throw new FieldManagerConflictError(message, owner);
   const stale = result.status === 409 || result.reason === "NotLeader";
   if (stale || (result.status === 404 && verb !== "get" && verb !== "list"))
     throw new StaleWriteError(message);
   throw new KubeError(what, result);
+}
+
+/** `CauseTypeFieldManagerConflict` of the same package. */
+const managerCause = "FieldManagerConflict";
+
+/** Null: the server says nothing about managers. */
+function conflictingManager({ causes = [] }: KubeFailure): string | null {
+  const cause = causes.find(({ reason }) => reason === managerCause);
+  if (cause === undefined) return null;
+  const manager = /conflict with "([^"]+)"/.exec(cause.message)?.[1] ?? "unknown";
+  return `${manager} (${cause.field})`;
 }
 
 export function describeFailure({ status, reason, message }: KubeFailure): string {
@@ -58,7 +95,7 @@ export function describeFailure({ status, reason, message }: KubeFailure): strin
 interface StatusBody {
   readonly reason?: unknown;
   readonly message?: unknown;
-  readonly details?: { readonly causes?: readonly { readonly reason?: unknown }[] };
+  readonly details?: { readonly causes?: readonly Partial<Record<keyof StatusCause, unknown>>[] };
 }
 
 /** The API server explains itself in a Status object; proxies in between do not. */
@@ -72,7 +109,11 @@ export function failureOfBody(status: number, text: string): KubeFailure {
   const reason =
     typeof body.reason === "string" && body.reason !== "" ? body.reason : reasonOf(status);
   const message = typeof body.message === "string" ? body.message : text;
-  const causes = (body.details?.causes ?? []).map((cause) => String(cause.reason));
+  const causes = (body.details?.causes ?? []).map((cause) => ({
+    reason: String(cause.reason ?? ""),
+    message: String(cause.message ?? ""),
+    field: String(cause.field ?? ""),
+  }));
   return {
     ...{ ok: false, status, reason },
     message: message.trim().slice(0, mostMessageCharacters),

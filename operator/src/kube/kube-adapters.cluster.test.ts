@@ -58,6 +58,7 @@ describeTuningDelivery("ConfigMap", async () => {
   const delivery = createTuningConfigMap({
     ...{ transport, observed, logger, time: realTime },
     cache: caches.configMaps,
+    profiles: caches.profiles,
   });
   return {
     keepsAdopted: true,

@@ -5,7 +5,8 @@ import { type TestCluster, useCluster } from "@mestore/tools/cluster/test-cluste
 import { waitFor } from "@mestore/tools/stack/wait-for";
 import { LeaseLostError } from "../control/ports.ts";
 import { createTestLogger, openTransport, openWire, realTime } from "./cluster.fixture.ts";
-import { createLease, fenceWrites, type LeaseTiming } from "./lease.ts";
+import { fenceWrites } from "./fence.ts";
+import { createLease, type LeaseTiming } from "./lease.ts";
 import type { ServiceAccount } from "./connection.ts";
 import { configMaps, leases } from "./resources.ts";
 import type { KubeTime } from "./time.ts";

@@ -301,24 +301,3 @@ function leaseBody(
 export function microTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace("Z", "000Z");
 }
-
-/**
- * The same transport, which sends no write unless the lease is held: a process that was cut off for
- * longer than its lease, and has not noticed yet, changes nothing. What is on its way when the lease
- * is lost, the version that every write names keeps from harm.
- */
-export function fenceWrites(transport: KubeTransport, lease: Pick<Lease, "isHeld">): KubeTransport {
-  return {
-    ...transport,
-    async request(request) {
-      if (request.method !== "GET" && !lease.isHeld())
-        return {
-          ok: false,
-          status: 0,
-          reason: "NotLeader",
-          message: "this process does not hold the lease",
-        };
-      return transport.request(request);
-    },
-  };
-}

@@ -23,7 +23,7 @@ export interface ObservedProfiles {
    */
   apply(
     key: string,
-    application: Pick<Application, "subresource" | "metadata" | "fields">,
+    application: Pick<Application, "subresource" | "metadata" | "fields" | "force">,
   ): Promise<void>;
 }
 

@@ -15,23 +15,25 @@ export interface Application {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Everything of it that is ours: a field left out is given up. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Takes fields over from whoever has them: for what is nobody's but the operator's. Default false. */
+  readonly force?: boolean;
 }
 
 /**
- * Server-side apply as `mestore-operator`: owns the fields it names and no other, never by force. With the
+ * Server-side apply as `mestore-operator`: owns the fields it names and no other. With the
  * uid and version that were looked at, it meets that object in that state or fails: an object that was
  * deleted meanwhile is not made again.
- * @throws StaleWriteError, NotPermittedError, KubeError
+ * @throws StaleWriteError, FieldManagerConflictError, NotPermittedError, KubeError
  */
 export async function applyFields(
   transport: KubeTransport,
-  { resource, namespace, name, subresource, observed, metadata, fields }: Application,
+  { resource, namespace, name, subresource, observed, metadata, fields, force }: Application,
   signal?: AbortSignal,
 ): Promise<KubeObject> {
   const result = await transport.request<KubeObject>({
     method: "PATCH",
     path: resource.objectPath(namespace, name, subresource),
-    query: { fieldManager },
+    query: { fieldManager, ...(force === true && { force: "true" }) },
     contentType: applyPatch,
     body: {
       apiVersion: resource.apiVersion,

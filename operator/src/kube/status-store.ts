@@ -1,4 +1,4 @@
-import type { StatusStore } from "../control/ports.ts";
+import type { StatusStore, Stored } from "../control/ports.ts";
 import type { Cache } from "./caches.ts";
 import { dropField } from "./crd-version.ts";
 import { expectOk } from "./failure.ts";
@@ -33,13 +33,15 @@ const memoryKey = "memory.json.gz";
 
 interface KnownMemory {
   readonly observed: Observed | null;
-  /** As last written or read, so that what has not changed is not written again. */
-  readonly text: string | null;
+  /** Of the text as last written or read, so that what has not changed is not written again. */
+  readonly digest: bigint | null;
+  readonly foreignOwner: string | null;
 }
 
 /**
  * StatusStore on the status subresource of the profile and on a ConfigMap `<profile>-memory`. The memory
- * goes first: what status says is under way, it can be resumed from.
+ * goes first: what status says is under way, it can be resumed from. Both are the operator's alone, so that
+ * fields which somebody else has written there are taken back; what is another's altogether is left to them.
  */
 export function createKubeStatusStore<Status, Memory>(
   options: KubeStatusStoreOptions<Status, Memory>,
@@ -55,7 +57,7 @@ export function createKubeStatusStore<Status, Memory>(
     return status;
   }
 
-  async function loadMemory(key: string): Promise<Memory | null> {
+  async function loadMemory(key: string): Promise<Omit<Stored<Status, Memory>, "status">> {
     const { namespace, name: profile } = splitKey(key);
     const name = memoryConfigMapName(profile);
     const result = await transport.request<KubeObject & { binaryData?: Record<string, string> }>({
@@ -63,26 +65,35 @@ export function createKubeStatusStore<Status, Memory>(
       path: configMaps.objectPath(namespace, name),
     });
     if (!result.ok && result.status === 404) {
-      memories.set(key, { observed: null, text: null });
-      return null;
+      memories.set(key, { observed: null, digest: null, foreignOwner: null });
+      return { memory: null, foreignOwner: null };
     }
     const place = `configmaps "${name}" in "${namespace}"`;
     const { metadata, binaryData = {} } = expectOk(result, { verb: "get", resource: place });
     const stranger = strangerOf(metadata, profile);
-    if (stranger !== null) throw new Error(`${place} belongs to ${stranger}`);
+    if (stranger !== null) {
+      const foreignOwner = `${stranger} (${place})`;
+      memories.set(key, { observed: null, digest: null, foreignOwner });
+      return { memory: null, foreignOwner };
+    }
     const text = unpack(binaryData[memoryKey]);
     const { uid, resourceVersion } = metadata;
-    memories.set(key, { observed: { uid, resourceVersion }, text });
+    memories.set(key, {
+      observed: { uid, resourceVersion },
+      digest: text === null ? null : digestOf(text),
+      foreignOwner: null,
+    });
     const memory = text === null ? null : options.parseMemory(parseJson(text));
     if (memory === null) options.onUnreadable(place, "not what this version writes");
-    return memory;
+    return { memory, foreignOwner: null };
   }
 
   async function saveMemory(key: string, memory: Memory): Promise<void> {
     const text = JSON.stringify(memory);
     if (!memories.has(key)) await loadMemory(key);
     const known = memories.get(key);
-    if (known === undefined || known.text === text) return;
+    const digest = digestOf(text);
+    if (known === undefined || known.foreignOwner !== null || known.digest === digest) return;
     const { namespace, name: profile } = splitKey(key);
     try {
       const { metadata } = await applyFields(transport, {
@@ -92,9 +103,10 @@ export function createKubeStatusStore<Status, Memory>(
         observed: known.observed,
         metadata: ownedMetadata(profile, observed.expect(key).uid),
         fields: { binaryData: { [memoryKey]: pack(text) } },
+        force: true,
       });
       const { uid, resourceVersion } = metadata;
-      memories.set(key, { observed: { uid, resourceVersion }, text });
+      memories.set(key, { observed: { uid, resourceVersion }, digest, foreignOwner: null });
     } catch (error) {
       memories.delete(key);
       throw error;
@@ -106,12 +118,12 @@ export function createKubeStatusStore<Status, Memory>(
     const plain: unknown = JSON.parse(JSON.stringify(status));
     for (const path of options.unknownFields?.() ?? []) dropField({ status: plain }, path);
     if (Bun.deepEquals(cache.get(key)?.status ?? null, plain)) return;
-    await observed.apply(key, { subresource: "status", fields: { status: plain } });
+    await observed.apply(key, { subresource: "status", fields: { status: plain }, force: true });
   }
 
   return {
     async load(key) {
-      return { status: loadStatus(key), memory: await loadMemory(key) };
+      return { status: loadStatus(key), ...(await loadMemory(key)) };
     },
     async save(key, status, memory) {
       await saveMemory(key, memory);
@@ -123,6 +135,8 @@ export function createKubeStatusStore<Status, Memory>(
     },
   };
 }
+
+const digestOf = (text: string): bigint => Bun.hash.xxHash3(text);
 
 function pack(text: string): string {
   return Buffer.from(Bun.gzipSync(text)).toString("base64");

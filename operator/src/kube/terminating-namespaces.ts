@@ -70,7 +70,7 @@ export function createTerminatingNamespaces(
       },
       signal,
     });
-    return !result.ok && result.causes?.includes(terminatingCause) === true;
+    return !result.ok && result.causes?.some(({ reason }) => reason === terminatingCause) === true;
   }
 
   async function release(key: string): Promise<void> {

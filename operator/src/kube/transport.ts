@@ -22,6 +22,8 @@ export interface KubeRequest {
   readonly signal?: AbortSignal;
   /** From the first byte to the last, waits and repetitions included; default 15 s. */
   readonly timeoutMs?: number;
+  /** Asked before each attempt; false ends the request as `NotLeader`. Default: it may always be sent. */
+  readonly mayBeSent?: () => boolean;
 }
 
 export interface KubeSuccess<T> {
@@ -63,6 +65,13 @@ const mostAttempts = 5;
 /** Added to what `Retry-After` says, so that not all come back in the same second. */
 const retryJitter = { baseSeconds: 0.5, capSeconds: 8 } as const;
 
+const notLeader: KubeFailure = {
+  ok: false,
+  status: 0,
+  reason: "NotLeader",
+  message: "this process does not hold the lease",
+};
+
 /** Turned away before anything was done, so that every method may be repeated. */
 const turnedAway: ReadonlySet<number> = new Set([429, 503]);
 
@@ -78,6 +87,7 @@ export function createKubeTransport(options: KubeTransportOptions): KubeTranspor
     const { method } = request;
     try {
       const connection = await deadline.race(credentials.connection());
+      if (request.mayBeSent?.() === false) return notLeader;
       const response = await fetchFrom(connection, request, userAgent, deadline.signal);
       onRequest(method, String(response.status));
       return response;

@@ -8,21 +8,22 @@ import { formatTuningDocument, parseTuningDocument } from "@mestore/contract/tun
 import { formatFaults } from "@mestore/contract/fault";
 import type { Logger } from "@mestore/telemetry/logger";
 import { z } from "zod";
-import { type Delivered, StaleWriteError, type TuningDelivery } from "../control/ports.ts";
+import type { Delivered, TuningDelivery } from "../control/ports.ts";
 import type { Cache } from "./caches.ts";
-import { expectOk } from "./failure.ts";
+import { expectOk, FieldManagerConflictError } from "./failure.ts";
 import { type KubeObject, keyOf, type Observed, splitKey } from "./objects.ts";
 import type { ObservedProfiles } from "./observed-profiles.ts";
 import { ownedMetadata, strangerOf } from "./owned-objects.ts";
 import { configMaps } from "./resources.ts";
-import { applyFields, refetch } from "./server-side-apply.ts";
+import { applyFields } from "./server-side-apply.ts";
 import type { KubeTime } from "./time.ts";
 import type { KubeTransport } from "./transport.ts";
-import type { WatchedConfigMap } from "./watched-objects.ts";
+import type { WatchedConfigMap, WatchedProfile } from "./watched-objects.ts";
 
 export interface TuningConfigMapOptions {
   readonly transport: KubeTransport;
   readonly cache: Cache<WatchedConfigMap>;
+  readonly profiles: Pick<Cache<WatchedProfile>, "onChange">;
   readonly observed: ObservedProfiles;
   readonly time: Pick<KubeTime, "monotonicSeconds">;
   readonly logger: Logger;
@@ -52,14 +53,34 @@ interface Look {
 
 const validSeconds = ({ stranger }: Look) => (stranger === null ? absentSeconds : strangerSeconds);
 
+/** What is remembered of the ConfigMap of one profile between passes. */
+interface Known {
+  /** What the next write builds on; null: that there is none. Undefined before the first look. */
+  observed?: Observed | null;
+  /** Where the watch sees none. */
+  look?: Look;
+  /** A write may have come through or still come: the watch need not have told of it yet. */
+  isUnsure?: boolean;
+  /** Who has which field of ours in this version of it. */
+  conflict?: { readonly resourceVersion: string; readonly owner: string };
+}
+
 /**
  * TuningDelivery on a ConfigMap `<profile>-tuning`, whose directory the target mounts. Only the document,
  * our labels and the note of what was adopted are ours.
  */
 export function createTuningConfigMap(options: TuningConfigMapOptions): TuningConfigMap {
   const { transport, cache, time, logger } = options;
-  const observed = new Map<string, Observed | null>();
-  const looks = new Map<string, Look>();
+  const everKnown = new Map<string, Known>();
+  options.profiles.onChange(({ key, after }) => {
+    if (after === null) everKnown.delete(key);
+  });
+
+  function knownOf(key: string): Known {
+    const known = everKnown.get(key) ?? {};
+    everKnown.set(key, known);
+    return known;
+  }
 
   const placeOf = (key: string) => {
     const { namespace, name: profile } = splitKey(key);
@@ -72,44 +93,50 @@ export function createTuningConfigMap(options: TuningConfigMapOptions): TuningCo
   ): Promise<WatchedConfigMap | { readonly stranger: string | null }> {
     const { namespace, name, profile } = placeOf(key);
     const mapKey = keyOf({ namespace, name });
-    const known = cache.get(mapKey);
-    if (known !== null) return known;
-    const look = looks.get(key);
+    const known = knownOf(key);
     const now = time.monotonicSeconds();
-    if (look !== undefined && now - look.atSeconds < validSeconds(look)) return look;
+    if (known.isUnsure !== true) {
+      const watched = cache.get(mapKey);
+      if (watched !== null) return watched;
+      const { look } = known;
+      if (look !== undefined && now - look.atSeconds < validSeconds(look)) return look;
+    }
     const result = await transport.request<KubeObject>({
       method: "GET",
       path: configMaps.objectPath(namespace, name),
     });
-    if (!result.ok && result.status === 404) {
-      looks.set(key, { atSeconds: now, stranger: null });
-      return { stranger: null };
-    }
+    const note = (stranger: string | null): Look => {
+      known.isUnsure = false;
+      known.look = { atSeconds: now, stranger };
+      return known.look;
+    };
+    if (!result.ok && result.status === 404) return note(null);
     const purpose = { verb: "get", resource: `configmaps "${name}" in "${namespace}"` };
     const object = expectOk(result, purpose);
     const stranger = strangerOf(object.metadata, profile);
-    if (stranger === null) {
-      cache.absorb(object);
-      const absorbed = cache.get(mapKey);
-      if (absorbed !== null) return absorbed;
-    }
-    looks.set(key, { atSeconds: now, stranger });
-    return { stranger };
+    const look = note(stranger);
+    if (stranger !== null) return look;
+    cache.absorb(object);
+    return cache.get(mapKey) ?? look;
   }
 
   async function read(key: string): Promise<Delivered> {
     const found = await find(key);
+    const known = knownOf(key);
     if (!("document" in found)) {
-      observed.set(key, null);
+      known.observed = null;
       return { document: null, adopted: null, foreignOwner: found.stranger };
     }
     const { uid, resourceVersion } = found.metadata;
-    observed.set(key, { uid, resourceVersion });
-    const [otherWriter = null] = found.otherWriters;
+    known.observed = { uid, resourceVersion };
+    const [otherWriter] = found.otherWriters;
+    // Whoever has a field of ours may give it up: each new version of the object is tried again.
+    const { conflict } = known;
+    const holder = conflict?.resourceVersion === resourceVersion ? conflict.owner : null;
     return {
       document: parseDocument(key, found),
       adopted: parseAdopted(found),
-      foreignOwner: strangerOf(found.metadata, placeOf(key).profile) ?? otherWriter,
+      foreignOwner: strangerOf(found.metadata, placeOf(key).profile) ?? otherWriter ?? holder,
     };
   }
 
@@ -127,8 +154,9 @@ export function createTuningConfigMap(options: TuningConfigMapOptions): TuningCo
 
     async write(key, document, adopted) {
       const { namespace, name, profile } = placeOf(key);
-      if (!observed.has(key)) await read(key);
-      const seen = observed.get(key) ?? null;
+      if (knownOf(key).observed === undefined) await read(key);
+      const known = knownOf(key);
+      const seen = known.observed ?? null;
       const annotations =
         adopted === null ? {} : { [profileAnnotations.adopted]: JSON.stringify(adopted) };
       try {
@@ -145,14 +173,14 @@ export function createTuningConfigMap(options: TuningConfigMapOptions): TuningCo
         });
         cache.absorb(written);
         const { uid, resourceVersion } = written.metadata;
-        observed.set(key, { uid, resourceVersion });
+        known.observed = { uid, resourceVersion };
       } catch (error) {
-        observed.delete(key);
-        if (error instanceof StaleWriteError) {
-          // Whoever was first may be one that the watch does not see, or has not seen yet.
-          looks.delete(key);
-          const found = await refetch(transport, configMaps, namespace, name);
-          if (found !== null && strangerOf(found.metadata, profile) === null) cache.absorb(found);
+        delete known.observed;
+        // Whoever was first may be one that the watch does not see, or has not seen yet.
+        known.isUnsure = true;
+        if (error instanceof FieldManagerConflictError && seen !== null) {
+          const { resourceVersion } = seen;
+          known.conflict = { resourceVersion, owner: error.owner };
         }
         throw error;
       }

@@ -67,6 +67,7 @@ async function openOperator(kubeconfig = cluster.kubeconfig, time = realTime) {
     delivery: createTuningConfigMap({
       ...{ transport, observed, logger, time },
       cache: caches.configMaps,
+      profiles: caches.profiles,
     }),
     finalizer: createKubeFinalizer({
       ...{ cache: caches.profiles, observed },

@@ -80,6 +80,7 @@ export function createKubeAdapters(options: KubeAdaptersOptions): KubeAdapters {
   const delivery = createTuningConfigMap({
     transport,
     cache: caches.configMaps,
+    profiles: caches.profiles,
     observed,
     time,
     logger,

@@ -13,7 +13,8 @@ import {
   type Credentials,
 } from "../kube/connection.ts";
 import { readCrd, zodFieldPaths } from "../kube/crd-version.ts";
-import { createLease, fenceWrites } from "../kube/lease.ts";
+import { fenceWrites } from "../kube/fence.ts";
+import { createLease } from "../kube/lease.ts";
 import type { KubeProfileSource } from "../kube/profile-source.ts";
 import type { KubeTime } from "../kube/time.ts";
 import { createKubeTransport } from "../kube/transport.ts";
