@@ -19,6 +19,7 @@ import { createKubeFinalizer } from "./finalizer.ts";
 import { createObservedProfiles } from "./observed-profiles.ts";
 import { createKubeProfileSource } from "./profile-source.ts";
 import { createTerminatingNamespaces } from "./terminating-namespaces.ts";
+import type { KubeMethod, KubeTransport } from "./transport.ts";
 
 let cluster: TestCluster;
 let namespace: string;
@@ -53,11 +54,13 @@ const pods = () => `/api/v1/namespaces/${namespace}/pods`;
 const readFinalizers = async () =>
   (await cluster.request("GET", `${profiles()}/storefront`)).metadata.finalizers;
 
-function start() {
-  const { transport, caches } = bench;
+function start(transport: KubeTransport = bench.transport) {
+  const { caches } = bench;
   const { logger } = createTestLogger();
   return createTerminatingNamespaces({
     ...{ transport, caches, logger },
+    // No pause between attempts.
+    time: { sleep: () => Promise.resolve() },
     signal: new AbortController().signal,
   });
 }
@@ -124,5 +127,25 @@ test("who begins to lead looks at once, whatever went on before", async () => {
   );
   start().look();
   await waitFor(async () => (await readFinalizers()) === undefined, patience);
+  await endPod("mestore-1");
+}, 90_000);
+
+test("a question and a release that get no answer are repeated, though nothing else happens there", async () => {
+  await putPod("mestore-1");
+  await cluster.request("DELETE", `/api/v1/namespaces/${namespace}`);
+  await waitFor(
+    () => bench.caches.pods.get(`${namespace}/mestore-1`)?.metadata.deletionTimestamp !== undefined,
+    patience,
+  );
+  const unanswered = new Set<KubeMethod>(["POST", "PATCH"]);
+  start({
+    ...bench.transport,
+    request: async (request) =>
+      unanswered.delete(request.method)
+        ? { ok: false, status: 0, reason: "Timeout", message: "no answer" }
+        : bench.transport.request(request),
+  }).look();
+  await waitFor(async () => (await readFinalizers()) === undefined, patience);
+  expect(unanswered.size).toBe(0);
   await endPod("mestore-1");
 }, 90_000);

@@ -2,9 +2,11 @@ import { profileFinalizer } from "@mestore/contract/performance-profile";
 import type { Logger } from "@mestore/telemetry/logger";
 import { StaleWriteError } from "../control/ports.ts";
 import type { Caches } from "./caches.ts";
+import { KubeError } from "./failure.ts";
 import { keyOf } from "./objects.ts";
 import { configMaps, profiles } from "./resources.ts";
 import { applyFields, refetch } from "./server-side-apply.ts";
+import type { KubeTime } from "./time.ts";
 import type { KubeTransport } from "./transport.ts";
 import type { WatchedProfile } from "./watched-objects.ts";
 
@@ -26,6 +28,7 @@ export interface TerminatingNamespacesOptions {
   /** Refuses writes while the lease is not held, so that who stands by does not ask either. */
   readonly transport: KubeTransport;
   readonly caches: Pick<Caches, "profiles" | "pods">;
+  readonly time: Pick<KubeTime, "sleep">;
   readonly logger: Logger;
   /** The process winds up. */
   readonly signal: AbortSignal;
@@ -36,6 +39,8 @@ const terminatingCause = "NamespaceTerminating";
 
 /** The loop writes to the same profile: whoever comes second reads again. */
 const mostAttempts = 5;
+/** After a request that failed: nothing else need happen in the namespace that would wake anybody. */
+const retrySeconds = 5;
 
 const isHeld = ({ metadata }: WatchedProfile) =>
   metadata.finalizers?.includes(profileFinalizer) === true;
@@ -43,7 +48,7 @@ const isHeld = ({ metadata }: WatchedProfile) =>
 export function createTerminatingNamespaces(
   options: TerminatingNamespacesOptions,
 ): TerminatingNamespaces {
-  const { transport, caches, logger, signal } = options;
+  const { transport, caches, time, logger, signal } = options;
   const letGo = new Set<string>();
   const asking = new Set<string>();
 
@@ -70,7 +75,12 @@ export function createTerminatingNamespaces(
       },
       signal,
     });
-    return !result.ok && result.causes?.some(({ reason }) => reason === terminatingCause) === true;
+    if (result.ok) return false;
+    if (result.causes?.some(({ reason }) => reason === terminatingCause)) return true;
+    const isAnswered = result.status >= 400 && result.status < 500 && result.status !== 429;
+    // Whoever begins to lead looks for itself.
+    if (isAnswered || result.reason === "NotLeader") return false;
+    throw new KubeError(`cannot tell whether ${namespace} is being deleted`, result);
   }
 
   async function release(key: string): Promise<void> {
@@ -103,11 +113,14 @@ export function createTerminatingNamespaces(
       if (!(await isGoing(namespace))) return;
       const keys = heldIn(namespace).map(({ metadata }) => keyOf(metadata));
       await Promise.all(keys.map(release));
+      return;
     } catch (error) {
       logger.warn({ err: error, namespace }, "profiles of a namespace that goes are not let go");
     } finally {
       asking.delete(namespace);
     }
+    await time.sleep(retrySeconds, signal);
+    await check(namespace);
   }
 
   caches.pods.onChange(({ before, after }) => {

@@ -96,7 +96,7 @@ export function createKubeAdapters(options: KubeAdaptersOptions): KubeAdapters {
     onUnreadable: (place, detail) =>
       logger.warn({ place, detail }, "cannot be read; this part is started afresh"),
   });
-  const terminating = createTerminatingNamespaces({ transport, caches, logger, signal });
+  const terminating = createTerminatingNamespaces({ transport, caches, time, logger, signal });
   const finalizer = createKubeFinalizer({ cache: caches.profiles, observed, terminating });
   const events = createKubeEvents({ transport, cache: caches.profiles, identity, time, logger });
   const listener = createLoopMetrics(registry);
