@@ -205,8 +205,8 @@ describe("the arguments", () => {
     const objects = await renderWith();
     const job = findObject(objects, "Job");
     expect(job.metadata.annotations["helm.sh/hook"]).toBe("pre-delete");
-    // The program takes a minute at most; whoever uninstalls is told of a failure soon after.
-    expect([job.spec.backoffLimit, job.spec.activeDeadlineSeconds]).toEqual([1, 100]);
+    // The program takes 195 s at most; whoever uninstalls is told of a failure soon after.
+    expect([job.spec.backoffLimit, job.spec.activeDeadlineSeconds]).toEqual([1, 210]);
     expect(job.spec.template.spec.serviceAccountName).toBe(
       findObject(objects, "Deployment").spec.template.spec.serviceAccountName,
     );

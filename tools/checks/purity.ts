@@ -24,6 +24,7 @@ export const pureFiles: Readonly<Record<string, readonly string[]>> = {
     "claims",
     "decide-moves",
     "decide-pass",
+    "lost-document",
     "memory",
     "note-observation",
     "report",

@@ -4,6 +4,7 @@ import type { TuningDocument } from "@mestore/contract/tuning-document";
 import { createTiming } from "@mestore/laws/timing";
 import { advanceChange } from "./advance-change.ts";
 import { createContext } from "./decide-pass.ts";
+import { rewriteLost } from "./lost-document.ts";
 import { emptyLoopMemory } from "./memory.ts";
 import type { Observation } from "./observe.ts";
 import { noteObservation } from "./note-observation.ts";
@@ -122,4 +123,27 @@ test("of one change only the classes whose own mode is Auto are put back; the ot
     "ttl/search Withdrawn",
     "ttl/product Kept",
   ]);
+});
+
+test("a lost document is written again where pods run one, and never with a TTL that is none", () => {
+  const auto = { product: "Auto", search: "Auto" };
+  const memory = {
+    ...emptyLoopMemory,
+    written: { revision: 6, ttlSeconds: { product: 60, search: 30 } },
+  };
+  const rewrite = (runs: number, ttlInForce: Readonly<Record<string, number>>) => {
+    const observation = { ...seen(runs), ttlInForce };
+    if (!observation.ok) throw new Error("it is seen");
+    return rewriteLost({ ...contextAt(0, auto, null), observation }, memory, observation)?.write;
+  };
+  const theirs = { product: 90, search: 0 };
+  expect(rewrite(0, theirs)).toBeUndefined();
+  expect(rewrite(6, theirs)).toMatchObject({
+    revision: 7,
+    ttlSeconds: { product: 60, search: 30 },
+  });
+  expect(rewrite(9, theirs)).toMatchObject({
+    revision: 10,
+    ttlSeconds: { product: 90, search: 30 },
+  });
 });

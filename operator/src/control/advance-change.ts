@@ -108,7 +108,10 @@ function replan(context: PassContext, memory: LoopMemory, change: ChangeOnItsWay
   };
 }
 
-/** Every ready pod runs it: from here on the taint runs, and slices count as after the change. */
+/**
+ * Every ready pod runs it: from here on the taint runs, and slices count as after the change. Values that
+ * were only written again taint nothing.
+ */
 function noteAdoption(
   context: PassContext,
   memory: LoopMemory,
@@ -118,9 +121,10 @@ function noteAdoption(
   const { inFlight, origin } = change;
   if (inFlight.adoptedSeconds !== null) return memory;
   if (!isRunBy(context, (revision) => revision >= inFlight.revision)) return memory;
+  const hasMoved = change.moves.some(({ from, to }) => from !== to);
   return {
     ...memory,
-    changesAtSeconds: [...memory.changesAtSeconds, nowSeconds],
+    changesAtSeconds: hasMoved ? [...memory.changesAtSeconds, nowSeconds] : memory.changesAtSeconds,
     change:
       origin === "Law" ? { ...change, inFlight: noteAdopted(inFlight, nowSeconds, timing) } : null,
   };
@@ -208,8 +212,11 @@ function restore(
   return { ...restored, records };
 }
 
-/** Which classes a way back may write: those whose own mode is Auto. A class not listed is Disabled. */
-function judgeModes(context: PassContext, names: readonly string[]) {
+/**
+ * Which classes may be written by what is no move of the law: those whose own mode is Auto. A class not
+ * listed is Disabled.
+ */
+export function judgeModes(context: PassContext, names: readonly string[]) {
   const { classes, paused, freeze } = context;
   const foreign = context.foreignOwner !== null;
   const refusals = names.map((name) => {

@@ -4,6 +4,7 @@ import { planClasses } from "../profile/classes.ts";
 import { judgeFreeze } from "../profile/freeze.ts";
 import { advanceChange } from "./advance-change.ts";
 import { decideMoves } from "./decide-moves.ts";
+import { rewriteLost } from "./lost-document.ts";
 import type { LoopMemory } from "./memory.ts";
 import type { PassContext, Step } from "./step.ts";
 
@@ -49,6 +50,8 @@ export function createContext(
 export function decidePass(context: PassContext, memory: LoopMemory): Step {
   const advanced = advanceChange(context, memory);
   if (advanced.write !== null || !context.observation.ok || !context.target.ok) return advanced;
-  const moved = decideMoves(context, advanced.memory, context.observation);
+  const moved =
+    rewriteLost(context, advanced.memory, context.observation) ??
+    decideMoves(context, advanced.memory, context.observation);
   return { ...moved, records: [...advanced.records, ...moved.records] };
 }

@@ -39,6 +39,11 @@ test("what one decision does to several knobs is one event; recommendations are 
   );
 });
 
+test("a document that was lost is told by its own reason, and as a warning", () => {
+  const [event] = planDecisionEvents([record({ from: 20, to: 20, reason: "DocumentLost" })]);
+  expect(event).toMatchObject({ type: "Warning", reason: "DocumentLost" });
+});
+
 test("a revision that nobody took up is told by its own reason", () => {
   const [event] = planDecisionEvents([
     record({ verdict: "Withdrawn", reason: "RevisionNotAdopted" }),

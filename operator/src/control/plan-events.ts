@@ -57,8 +57,8 @@ export function planDecisionEvents(records: readonly DecisionRecord[]): readonly
     const revision = first.revision === undefined ? "" : ` (revision ${first.revision})`;
     return [
       {
-        type: alarming.has(verdict) ? "Warning" : "Normal",
-        reason: reason === "RevisionNotAdopted" && verdict === "Withdrawn" ? reason : verdict,
+        type: alarming.has(verdict) || reason === "DocumentLost" ? "Warning" : "Normal",
+        reason: isToldByReason(first) ? reason : verdict,
         message: `${moves.join(", ")}${revision}. ${reason}: ${sentences}`,
       },
     ];
@@ -66,6 +66,10 @@ export function planDecisionEvents(records: readonly DecisionRecord[]): readonly
 }
 
 const alarming: ReadonlySet<DecisionRecord["verdict"]> = new Set(["RolledBack", "Withdrawn"]);
+
+/** What somebody other than the law has brought about. */
+const isToldByReason = ({ reason, verdict }: DecisionRecord) =>
+  reason === "DocumentLost" || (reason === "RevisionNotAdopted" && verdict === "Withdrawn");
 
 /** The end of a deletion; null where there was nothing to put back. */
 export function planReleaseEvent(release: Release, sentence: string): ProfileEvent | null {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createFleetBench, runUntilVerifying } from "../../test/fleet-bench.ts";
 import { profileKey } from "../../test/loop-bench.ts";
 import { NotPermittedError } from "./ports.ts";
+import { restoreSeconds } from "./restore.ts";
 
 const ttls = (bench: ReturnType<typeof createFleetBench>) =>
   bench.written.map(({ ttlSeconds }) => ttlSeconds["product"]);
@@ -81,12 +82,13 @@ describe("a deletion", () => {
     expect(ttls(bench).at(-1)).toBe(3600);
   });
 
-  test("is given up after a minute, with an event that names who lags", async () => {
+  test("is given up after the time of a slow kubelet, with an event that names who lags", async () => {
     const bench = createFleetBench();
     await runUntilVerifying(bench);
     bench.world.deaf.add("mestore-c");
     bench.remove();
-    await bench.run(3);
+    // Real seconds: the bench's scale divides the periods of the loop and makes no kubelet faster.
+    await bench.run(restoreSeconds);
     expect(bench.finalizers.size).toBe(1);
     await bench.run(1);
     expect(bench.finalizers.size).toBe(0);
@@ -96,14 +98,14 @@ describe("a deletion", () => {
     expect(given[0]?.message).toContain("is not run by 1 of 3 pods: mestore-c");
   });
 
-  test("that is older than the operator still gives the pods half a minute", async () => {
+  test("that is older than the operator gives the pods their whole time all the same", async () => {
     const bench = createFleetBench();
     await runUntilVerifying(bench);
     bench.world.deaf = new Set(bench.world.pods);
     bench.remove();
     bench.clock.advance(600);
     bench.crash();
-    await bench.run(2);
+    await bench.run(restoreSeconds);
     expect(bench.finalizers.size).toBe(1);
     await bench.run(1);
     expect(bench.finalizers.size).toBe(0);
@@ -163,7 +165,7 @@ describe("a deletion", () => {
     expect(cleared.finalizers.size).toBe(0);
   });
 
-  test("that may not write back is given up after a minute", async () => {
+  test("that may not write back is given up as well", async () => {
     const bench = createFleetBench();
     await runUntilVerifying(bench);
     bench.world.fails.write = new NotPermittedError(
@@ -172,7 +174,7 @@ describe("a deletion", () => {
     bench.remove();
     await bench.run(1);
     expect(bench.condition("Ready")).toBe("False NotPermitted");
-    await bench.run(5);
+    await bench.run(restoreSeconds);
     expect(bench.finalizers.size).toBe(0);
     expect(bench.reasons()).toContain("RestoreGivenUp");
   });

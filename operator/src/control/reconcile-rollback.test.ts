@@ -18,7 +18,8 @@ test("a regression restores exactly the previous values, tells why, and bars the
     });
     await bench.run(2);
     expect(bench.service.ttlSeconds).toBe(10);
-    const { decisions } = await bench.status();
+    const { decisions, summary } = await bench.status();
+    expect(summary?.lastAction).toBe("RolledBack 20 -> 10");
     expect(decisions[0]).toMatchObject({ from: "20", to: "10", reason: "LatencyRegression" });
     expect(decisions[1]).toMatchObject({ from: "10", to: "20", verdict: "RolledBack" });
     const moves = bench.written.length;
@@ -54,6 +55,7 @@ test("a revision that is never taken up is withdrawn, and Stalled says so until 
       to: 10,
     });
     await bench.run(60);
+    expect((await bench.status()).summary?.lastAction).toBe("Withdrawn 10 -> 5");
     expect(await bench.condition("Stalled")).toBe("True RevisionNotAdopted");
     expect(bench.written).toHaveLength(3);
     bench.service.adopts = true;
@@ -119,6 +121,7 @@ test("with rollbackPolicy Disabled a regression is told and kept", () =>
     expect(bench.service.ttlSeconds).toBe(20);
     await bench.run(60);
     expect(bench.service.ttlSeconds).toBe(20);
+    expect((await bench.status()).summary?.lastAction).toBe("Kept 10 -> 20");
   }));
 
 test("requests that double in the meantime: kept as Unverified, and no further move that way for a while", () =>
@@ -202,7 +205,7 @@ describe.each([
       expect(await bench.tuningText()).toContain(`"revision": ${bad.revision + 1}`);
     }));
 
-  test("lets a good change be verified, and the next one follows above what the service runs", () =>
+  test("lets a good change be verified, and its values are then written again above what the service runs", () =>
     withLoop(async (bench) => {
       const good = await runUntilVerifying(bench);
       await damage(bench.paths.tuning);
@@ -210,8 +213,9 @@ describe.each([
       expect(bench.decisions.some(({ verdict }) => verdict === "Verified")).toBeTrue();
       expect(bench.written.at(-1)).toMatchObject({
         revision: good.revision + 1,
-        ttlSeconds: { product: 20 },
+        ttlSeconds: good.ttlSeconds,
       });
+      await bench.runUntil(() => bench.service.ttlSeconds === 20, 120);
     }));
 });
 

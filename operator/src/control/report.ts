@@ -2,7 +2,7 @@ import type { FieldFault } from "@mestore/contract/fault";
 import type { Judgement } from "@mestore/laws/observation";
 import { updateConditions } from "../profile/conditions.ts";
 import { formatFigure, type ObjectivesInForce } from "../profile/objectives.ts";
-import { listTtls, type ProfileStatus } from "../profile/status.ts";
+import { listTtls, type ProfileDecision, type ProfileStatus } from "../profile/status.ts";
 import type { LoopMemory } from "./memory.ts";
 import type { QueriedObjective } from "./query-objectives.ts";
 import { type JudgedObjective, planConditions } from "./report-conditions.ts";
@@ -107,9 +107,25 @@ function summarise(
   const summary = {
     ...(isJudged ? { sla: `${met}/${judged.length}` } : {}),
     ...(knob === undefined ? {} : { knob }),
-    ...(last === undefined ? {} : { lastAction: `${last.verdict} ${last.from} -> ${last.to}` }),
+    ...(last === undefined
+      ? {}
+      : { lastAction: `${outcomeOf(last, decisions)} ${last.from} -> ${last.to}` }),
   };
   return Object.keys(summary).length === 0 ? {} : { summary };
+}
+
+/** A way back is told as what it is: `RolledBack 40 -> 20`. Its own entry stands above that of the move it undoes. */
+function outcomeOf(
+  last: ProfileDecision,
+  decisions: LoopMemory["decisions"],
+): ProfileDecision["verdict"] {
+  const before = decisions.find((one) => one !== last && one.knob === last.knob);
+  const isWayBack =
+    last.verdict === "Applied" &&
+    (before?.verdict === "RolledBack" || before?.verdict === "Withdrawn") &&
+    before.from === last.to &&
+    before.to === last.from;
+  return isWayBack ? before.verdict : last.verdict;
 }
 
 /** An objective too close to call keeps its last verdict, so that noise makes no flips. */

@@ -14,6 +14,12 @@ beforeAll(async () => {
   await applyCrd(cluster);
 }, 60_000);
 
+interface ShownEvent extends KubeObject {
+  readonly note?: string;
+  readonly reason?: string;
+  readonly series?: { readonly count: number };
+}
+
 async function openEvents() {
   const namespace = await cluster.createNamespace();
   const profile = await cluster.request(
@@ -42,7 +48,8 @@ async function openEvents() {
     lines,
     key: `${namespace}/storefront`,
     uid: profile.metadata.uid as string,
-    list: async (): Promise<KubeObject[] & { note?: string }[]> =>
+    /** As events.k8s.io shows them, which is stricter than the core group. */
+    list: async (): Promise<ShownEvent[]> =>
       (await cluster.request("GET", `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)).items,
     async close() {
       stop.abort();
@@ -76,15 +83,31 @@ test("an event stands at its profile, and repetitions are one series", async () 
       events.publish(key, rolledBack);
     }
     // The second tells at once, later ones once a minute.
-    const counted = (): Promise<number[]> =>
-      list().then((all) =>
-        all.map((one) => (one as { series?: { count: number } }).series?.count ?? 1),
-      );
+    const counted = async () => (await list()).map(({ series }) => series?.count ?? 1);
     await waitFor(async () => (await counted())[0] === 5);
     expect(await counted()).toEqual([5]);
     clock.advance(361);
     events.publish(key, rolledBack);
     await waitFor(async () => (await list()).length === 2);
+  } finally {
+    await close();
+  }
+});
+
+test("a state that comes and goes is one series whatever its figures, and shows the newest", async () => {
+  const { events, clock, key, lines, list, close } = await openEvents();
+  try {
+    for (let age = 61; age < 73; age += 1) {
+      const message = `MetricsStale: figures are ${age} s old`;
+      events.publish(key, { type: "Warning", reason: "MetricsLost", message });
+      events.publish(key, { type: "Normal", reason: "MetricsAvailable", message: `after ${age}` });
+      clock.advance(60);
+    }
+    const shown = () => list().then((all) => all.find(({ reason }) => reason === "MetricsLost"));
+    await waitFor(async () => (await shown())?.series?.count === 12);
+    expect((await shown())?.note).toBe("MetricsStale: figures are 72 s old");
+    expect(await list()).toHaveLength(2);
+    expect(lines).toEqual([]);
   } finally {
     await close();
   }
@@ -103,24 +126,25 @@ test("the last words on a profile may come after it", async () => {
   expect(await list()).toMatchObject([{ reason: "Restored", regarding: { uid } }]);
 });
 
-test("of a profile that is not known nothing is told; the rest is sent before the end", async () => {
+test("of a profile that is not known nothing is told; each decision is, before the end", async () => {
   const { events, key, list, close } = await openEvents();
   events.publish("nowhere/none", rolledBack);
   for (const message of ["one", "two", "three"])
-    events.publish(key, { type: "Normal", reason: "TtlApplied", message });
+    events.publish(key, { type: "Normal", reason: "Applied", message });
   await close();
-  const notes = (await list()).map((one) => (one as { note?: string }).note);
+  const notes = (await list()).map(({ note }) => note);
   expect(new Set(notes)).toEqual(new Set(["one", "two", "three"]));
   expect(notes).toHaveLength(3);
 });
 
-test("a note that is too long is cut, and one that the server refuses is lost, no more", async () => {
+test("a message that is too long is cut, and one that the server refuses is lost, no more", async () => {
   const { events, key, lines, list, close } = await openEvents();
-  events.publish(key, { type: "Normal", reason: "TtlApplied", message: "x".repeat(3000) });
+  events.publish(key, { type: "Normal", reason: "Applied", message: "x".repeat(3000) });
+  events.publish(key, { type: "Normal", reason: "Applied", message: "√".repeat(3000) });
   events.publish(key, { type: "Normal", reason: "y".repeat(500), message: "refused" });
-  events.publish(key, { type: "Normal", reason: "TtlApplied", message: "after" });
+  events.publish(key, { type: "Normal", reason: "Applied", message: "after" });
   await close();
-  const notes = (await list()).map((one) => (one as { note?: string }).note ?? "");
-  expect(notes.map((note) => note.length).sort((a, b) => a - b)).toEqual([5, 1024]);
+  const notes = (await list()).map(({ note = "" }) => note);
+  expect(notes.map((note) => note.length).sort((a, b) => a - b)).toEqual([5, 341, 1024]);
   expect(lines.join("")).toContain("an event is lost");
 });

@@ -1,3 +1,4 @@
+import type { ProfileDecision } from "@mestore/contract/profile-status";
 import type { Logger } from "@mestore/telemetry/logger";
 import type { EventSink, ProfileEvent } from "../control/ports.ts";
 import type { Cache } from "./caches.ts";
@@ -22,7 +23,7 @@ export interface KubeEvents extends EventSink {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** The same event within this is one series; client-go's recorder uses the same. */
+/** An event that comes again within this is one series; client-go's recorder uses the same. */
 const seriesSeconds = 360;
 /** A series tells of its new count this often at most. */
 const countSeconds = 60;
@@ -33,6 +34,20 @@ const mostGone = 64;
 
 const reportingController = "mestore.dev/operator";
 
+/**
+ * Reasons of events that stand for one decision each, of which none may hide another. All others tell of a
+ * state, whose message is another with every figure in it.
+ */
+const decided: Readonly<Record<ProfileDecision["verdict"], true>> = {
+  Recommended: true,
+  Applied: true,
+  Verified: true,
+  Unverified: true,
+  RolledBack: true,
+  Withdrawn: true,
+  Kept: true,
+};
+
 interface Series {
   readonly namespace: string;
   /** Of the Event object. */
@@ -42,7 +57,10 @@ interface Series {
   toldAt: number;
 }
 
-/** EventSink on events.k8s.io/v1. Publishing only queues; one sender tells the server. */
+/**
+ * EventSink on Events. Of each profile, type and reason there is one series, which shows its newest message;
+ * of decisions one of each message. Publishing only queues; one sender tells the server.
+ */
 export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
   const { transport, cache, identity, time, logger } = options;
   const series = new Map<string, Series>();
@@ -79,11 +97,10 @@ export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
         type: event.type,
         reason: event.reason,
         action: event.reason,
-        // The server refuses longer ones.
-        note: event.message.slice(0, 1024),
-        reportingController,
+        message: messageOf(event),
+        reportingComponent: reportingController,
         reportingInstance: identity.slice(0, 128),
-        regarding: {
+        involvedObject: {
           apiVersion: profiles.apiVersion,
           kind: profiles.kind,
           namespace,
@@ -95,7 +112,7 @@ export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
     });
   }
 
-  function repeat(one: Series, now: number): void {
+  function repeat(one: Series, event: ProfileEvent, now: number): void {
     one.count += 1;
     one.lastAt = now;
     if (one.count > 2 && now - one.toldAt < countSeconds) return;
@@ -104,7 +121,10 @@ export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
       method: "PATCH",
       path: events.objectPath(one.namespace, one.name),
       contentType: mergePatch,
-      body: { series: { count: one.count, lastObservedTime: microTime(time.nowSeconds()) } },
+      body: {
+        message: messageOf(event),
+        series: { count: one.count, lastObservedTime: microTime(time.nowSeconds()) },
+      },
     });
   }
 
@@ -121,10 +141,10 @@ export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
       if (profile === undefined) return;
       const now = time.monotonicSeconds();
       for (const [id, { lastAt }] of series) if (now - lastAt >= seriesSeconds) series.delete(id);
-      const id = JSON.stringify([profile.metadata.uid, event.type, event.reason, event.message]);
+      const id = seriesOf(profile, event);
       const known = series.get(id);
       if (known === undefined) begin(id, profile, event, now);
-      else repeat(known, now);
+      else repeat(known, event, now);
     },
 
     async run(signal) {
@@ -145,4 +165,17 @@ export function createKubeEvents(options: KubeEventsOptions): KubeEvents {
       }
     },
   };
+}
+
+function seriesOf({ metadata }: WatchedProfile, { type, reason, message }: ProfileEvent): string {
+  const state = [metadata.uid, type, reason];
+  return JSON.stringify(Object.hasOwn(decided, reason) ? [...state, message] : state);
+}
+
+/** The server refuses longer ones. */
+const mostMessageBytes = 1024;
+
+function messageOf({ message }: ProfileEvent): string {
+  const { read } = new TextEncoder().encodeInto(message, new Uint8Array(mostMessageBytes));
+  return message.slice(0, read);
 }

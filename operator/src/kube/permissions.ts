@@ -52,7 +52,7 @@ export const permissions: readonly Permission[] = [
     reason: "the tuning document and the loop's memory",
   },
   {
-    group: "events.k8s.io",
+    group: "",
     resource: "events",
     verbs: ["create", "patch"],
     reason: "what kubectl describe shows",

@@ -47,4 +47,8 @@ export const pods = createResource("v1", "Pod", "pods");
 export const deployments = createResource("apps/v1", "Deployment", "deployments");
 export const replicaSets = createResource("apps/v1", "ReplicaSet", "replicasets");
 export const leases = createResource("coordination.k8s.io/v1", "Lease", "leases");
-export const events = createResource("events.k8s.io/v1", "Event", "events");
+/**
+ * Of the core group: events.k8s.io shows the same objects but forbids to change their note, and a series that
+ * goes on would tell for ever what was the matter first.
+ */
+export const events = createResource("v1", "Event", "events");

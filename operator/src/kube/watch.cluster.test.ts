@@ -37,7 +37,7 @@ const watch = (resourceVersion: string, timeoutSeconds: number, signal?: AbortSi
 
 test("bookmarks move the version on where nothing else is told", async () => {
   const version = await listVersion();
-  const watching = watch(version, 4);
+  const watching = watch(version, 8);
   // Nothing that the watch selects, so that only a bookmark can tell of these versions.
   const written = await write("unseen");
   expect(await watching.end).toEqual({ reason: "ended", detail: "the server ended it" });
@@ -45,7 +45,7 @@ test("bookmarks move the version on where nothing else is told", async () => {
   expect(new Set(told)).toEqual(new Set(["BOOKMARK"]));
   const last = watching.events.at(-1)?.object.metadata.resourceVersion ?? "0";
   expect(isLater(written.metadata.resourceVersion, last)).toBe(false);
-}, 15_000);
+}, 30_000);
 
 test("a version of the future is refused, and is no end of the program", async () => {
   const { end } = watch("999999999999", 1);

@@ -19,7 +19,7 @@ import type { KubeProfileSource } from "../kube/profile-source.ts";
 import type { KubeTime } from "../kube/time.ts";
 import { createKubeTransport } from "../kube/transport.ts";
 import { createKubeAdapters } from "./kube-adapters.ts";
-import { releaseProfiles } from "./kube-release.ts";
+import { releaseProfiles, releaseSeconds } from "./kube-release.ts";
 
 /** What the process brings along. */
 export interface Surroundings {
@@ -63,8 +63,8 @@ const stuckSeconds = 120;
  */
 const collectMs = 30_000;
 
-/** A release takes a minute at most once it has the lease, which it takes at once. */
-const releaseLimitSeconds = 90;
+/** A release takes the lease at once; this is for its watches, and for whoever led to end. */
+const releaseLimitSeconds = releaseSeconds + 30;
 
 /** Wires the operator to a cluster. @throws when the credentials cannot be read */
 export async function createKubeProgram(
@@ -147,8 +147,7 @@ export async function createKubeProgram(
       }
       // Whoever led learns of it at the next renewal; what it had begun by then is over.
       await time.sleep(config.lease.retrySeconds + 1, leading);
-      const { timeScale } = config;
-      const left = await releaseProfiles({ adapters, caches, time, timeScale, logger }, leading);
+      const left = await releaseProfiles({ adapters, caches, time, logger }, leading);
       exitCode = left.length === 0 ? 0 : 1;
       end();
     } finally {

@@ -1,5 +1,6 @@
 import { profileFinalizer } from "@mestore/contract/performance-profile";
 import type { Logger } from "@mestore/telemetry/logger";
+import { restoreSeconds } from "../control/restore.ts";
 import type { Caches } from "../kube/caches.ts";
 import { keyOf, splitKey } from "../kube/objects.ts";
 import type { KubeProfileSource } from "../kube/profile-source.ts";
@@ -10,28 +11,27 @@ export interface ReleaseOptions {
   readonly adapters: KubeAdapters;
   readonly caches: Pick<Caches, "profiles" | "isWhole">;
   readonly time: KubeTime;
-  readonly timeScale: number;
   readonly logger: Logger;
 }
 
+/** For the first pass before the pods' time begins, and for letting go after it. */
+const aroundSeconds = 15;
 /** In all, however many pods do not take their values up. */
-const releaseSeconds = 60;
-/** What the loop's own restoring leaves of its minute (docs/tuning.md, "Deletion") for letting go. */
-const lettingGoSeconds = 15;
+export const releaseSeconds = restoreSeconds + aroundSeconds;
 const lookSeconds = 0.2;
 
 /**
  * Before the operator is removed: every profile that it wrote for is treated as if it were being deleted.
  * What was adopted is put back, the pods are waited for, the finalizer goes; nothing else of the profile
- * does. What is not done in a minute is let go as it stands.
+ * does. What is not done in `releaseSeconds` is let go as it stands.
  * @returns keys of the profiles that could not be let go
  */
 export async function releaseProfiles(
-  { adapters, caches, time, timeScale, logger }: ReleaseOptions,
+  { adapters, caches, time, logger }: ReleaseOptions,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const startedAt = time.monotonicSeconds();
-  const sinceSeconds = time.nowSeconds() - lettingGoSeconds / timeScale;
+  const sinceSeconds = time.nowSeconds();
   const held = () =>
     [...caches.profiles.values()]
       .filter(({ metadata }) => metadata.finalizers?.includes(profileFinalizer) === true)
