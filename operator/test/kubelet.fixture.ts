@@ -36,7 +36,7 @@ export function followTuning(
     document = parsed.ok ? parsed.value : null;
     if (document !== null) onDocument(document);
     // A watch that is opened anew tells again what was told before.
-    if (document !== null && seen.at(-1)?.revision !== document.revision) seen.push(document);
+    if (document !== null && !Bun.deepEquals(seen.at(-1), document)) seen.push(document);
   }
 
   async function follow(): Promise<void> {

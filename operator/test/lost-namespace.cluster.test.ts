@@ -1,50 +1,29 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   profileApiVersion,
   profileFinalizer,
   profileKind,
 } from "@mestore/contract/performance-profile";
-import { startCluster, type TestCluster, useCluster } from "@mestore/tools/cluster/test-cluster";
+import type { TestCluster } from "@mestore/tools/cluster/test-cluster";
 import { waitFor } from "@mestore/tools/stack/wait-for";
-import {
-  createOperatorAccount,
-  type OperatorAccount,
-  operatorRules,
-} from "./operator-account.fixture.ts";
+import { fast, useBench } from "./bench.fixture.ts";
+import { type OperatorAccount, operatorRules } from "./operator-account.fixture.ts";
 import type { OperatorProcess } from "./operator-process.fixture.ts";
-import { openShop, type Shop, tuned } from "./shop.fixture.ts";
+import { patience, type Shop, tuned } from "./shop.fixture.ts";
 
 /** Namespaces and the CRD may go before the operator does; that is nobody else's loss. */
 
-const patience = { timeoutMs: 90_000, intervalMs: 50 } as const;
 const crdPath =
   "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/performanceprofiles.mestore.dev";
 
-let cluster: TestCluster;
-const closing: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  cluster = await useCluster();
-}, 60_000);
-afterAll(async () => {
-  for (const close of closing.toReversed()) await close();
-});
+const bench = useBench();
 
 /** A shop, a second namespace that is watched too, and an account for both. */
-async function openTwo(where = cluster) {
-  const shop = await openShop(where, { pods: 1 });
-  closing.push(() => shop.close());
+async function openTwo(where = bench.cluster) {
+  const shop = await bench.openShop({ pods: 1 }, where);
   const other = await where.createNamespace();
-  const account = await openAccount(where, [shop.namespace, other]);
+  const account = await bench.createAccount({ namespaces: [shop.namespace, other] }, where);
   return { shop, other, account };
-}
-
-async function openAccount(
-  where: TestCluster,
-  namespaces: readonly string[],
-): Promise<OperatorAccount> {
-  const account = await createOperatorAccount({ cluster: where, namespaces });
-  closing.push(() => account.close());
-  return account;
 }
 
 async function isThere(where: TestCluster, path: string): Promise<boolean> {
@@ -54,8 +33,8 @@ async function isThere(where: TestCluster, path: string): Promise<boolean> {
 }
 
 async function removeNamespace(name: string): Promise<void> {
-  await cluster.request("DELETE", `/api/v1/namespaces/${name}`);
-  await waitFor(async () => !(await isThere(cluster, `/api/v1/namespaces/${name}`)), {
+  await bench.cluster.request("DELETE", `/api/v1/namespaces/${name}`);
+  await waitFor(async () => !(await isThere(bench.cluster, `/api/v1/namespaces/${name}`)), {
     ...patience,
     what: `${name} to be gone`,
   });
@@ -65,12 +44,15 @@ const rolesOf = (namespace: string) => `/apis/rbac.authorization.k8s.io/v1/names
 
 /** Takes the operator's rights in a namespace away, all of them. */
 const revoke = (namespace: string) =>
-  cluster.request("DELETE", `${rolesOf(namespace)}/rolebindings/mestore-operator`);
+  bench.cluster.request("DELETE", `${rolesOf(namespace)}/rolebindings/mestore-operator`);
 
 async function grant(namespace: string, account: OperatorAccount): Promise<void> {
   const metadata = { name: "mestore-operator", namespace };
-  await cluster.request("POST", `${rolesOf(namespace)}/roles`, { metadata, rules: operatorRules });
-  await cluster.request("POST", `${rolesOf(namespace)}/rolebindings`, {
+  await bench.cluster.request("POST", `${rolesOf(namespace)}/roles`, {
+    metadata,
+    rules: operatorRules,
+  });
+  await bench.cluster.request("POST", `${rolesOf(namespace)}/rolebindings`, {
     metadata,
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
     subjects: [{ kind: "ServiceAccount", name: metadata.name, namespace: account.namespace }],
@@ -82,14 +64,14 @@ const profilePath = (namespace: string, name = "") =>
 
 /** A profile without a target is all that it takes to see whether somebody works on it. */
 const putLonely = (namespace: string) =>
-  cluster.request("POST", profilePath(namespace), {
+  bench.cluster.request("POST", profilePath(namespace), {
     ...{ apiVersion: profileApiVersion, kind: profileKind },
     metadata: { name: "lonely", namespace },
     spec: { targetRef: { name: "nothing" } },
   });
 
 async function readyReason(namespace: string): Promise<string | undefined> {
-  const { status } = await cluster.request("GET", profilePath(namespace, "lonely"));
+  const { status } = await bench.cluster.request("GET", profilePath(namespace, "lonely"));
   const conditions: { readonly type: string; readonly reason: string }[] = status?.conditions ?? [];
   return conditions.find(({ type }) => type === "Ready")?.reason;
 }
@@ -115,13 +97,13 @@ describe("a watched namespace that is gone", () => {
       const { shop, other, account } = await openTwo();
       await removeNamespace(other);
       await shop.putProfile(tuned);
-      const operator = await account.start(["--time-scale", "60"]);
+      const operator = await account.start(fast);
       await waitFor(() => isAccepted(shop), { ...patience, what: "the other profile's status" });
       expect(await operator.probe("/readyz")).toBe(200);
       expect(refusals(operator, other)).toEqual(followed);
       expect(operator.logged({ level: "warn", namespace: other })).toBe(true);
 
-      await cluster.request("POST", "/api/v1/namespaces", { metadata: { name: other } });
+      await bench.cluster.request("POST", "/api/v1/namespaces", { metadata: { name: other } });
       await grant(other, account);
       await putLonely(other);
       await waitFor(async () => (await readyReason(other)) === "TargetNotFound", {
@@ -139,14 +121,14 @@ describe("a watched namespace that is gone", () => {
     async () => {
       const { shop, other, account } = await openTwo();
       const rules = operatorRules.filter(({ resources }) => resources[0] !== "pods");
-      await cluster.request("PATCH", `${rolesOf(other)}/roles/mestore-operator`, { rules });
+      await bench.cluster.request("PATCH", `${rolesOf(other)}/roles/mestore-operator`, { rules });
       await putLonely(other);
       await shop.putProfile(tuned);
-      const operator = await account.start(["--time-scale", "60"]);
+      const operator = await account.start(fast);
       await waitFor(() => isAccepted(shop), patience);
       expect(refusals(operator, other)).toEqual(["pods"]);
       expect(await readyReason(other)).toBeUndefined();
-      await cluster.request("PATCH", `${rolesOf(other)}/roles/mestore-operator`, {
+      await bench.cluster.request("PATCH", `${rolesOf(other)}/roles/mestore-operator`, {
         rules: operatorRules,
       });
       await waitFor(async () => (await readyReason(other)) === "TargetNotFound", patience);
@@ -159,12 +141,12 @@ describe("a watched namespace that is gone", () => {
     async () => {
       const { shop, other, account } = await openTwo();
       await Promise.all([revoke(shop.namespace), revoke(other)]);
-      const operator = await account.start(["--time-scale", "60"]);
+      const operator = await account.start(fast);
       for (const namespace of [shop.namespace, other])
         await waitFor(() => refusals(operator, namespace).length === followed.length, patience);
       expect(await operator.probe("/readyz")).not.toBe(200);
       expect(operator.leads()).toBe(false);
-      await cluster.request("DELETE", `${rolesOf(other)}/roles/mestore-operator`);
+      await bench.cluster.request("DELETE", `${rolesOf(other)}/roles/mestore-operator`);
       await grant(other, account);
       await waitFor(() => isReady(operator), patience);
     },
@@ -176,14 +158,14 @@ describe("before an uninstallation", () => {
   /** An operator that holds the shop's profile, and is gone. */
   async function holdProfile(shop: Shop, account: OperatorAccount): Promise<void> {
     await shop.putProfile(tuned);
-    const operator = await account.start(["--time-scale", "60"]);
+    const operator = await account.start(fast);
     await waitFor(() => isHeld(shop), { ...patience, what: "the finalizer" });
     operator.kill("SIGTERM");
     await operator.exited;
   }
 
   const release = async (account: OperatorAccount) => {
-    const operator = await account.start(["release", "--time-scale", "60"]);
+    const operator = await account.start(["release", ...fast]);
     return { operator, exitCode: await operator.exited };
   };
 
@@ -211,12 +193,12 @@ describe("before an uninstallation", () => {
       const rules = blind.map((rule) =>
         rule.resources[0] === "performanceprofiles" ? { ...rule, verbs: ["list", "watch"] } : rule,
       );
-      await cluster.request("PATCH", role, { rules });
+      await bench.cluster.request("PATCH", role, { rules });
       const refused = await release(account);
       expect(refused.exitCode).toBe(1);
       expect(refused.operator.logged({ msg: "cannot be let go", profile: shop.key })).toBe(true);
 
-      await cluster.request("PATCH", role, { rules: blind });
+      await bench.cluster.request("PATCH", role, { rules: blind });
       const { operator, exitCode } = await release(account);
       expect(exitCode).toBe(0);
       expect(operator.logged({ msg: "let go as it stands", profile: shop.key })).toBe(true);
@@ -228,8 +210,7 @@ describe("before an uninstallation", () => {
   test.concurrent(
     "without the CRD there is nothing to release",
     async () => {
-      const own = await startCluster();
-      closing.push(() => own.stop());
+      const own = await bench.startCluster();
       const { account } = await openTwo(own);
       await own.request("DELETE", crdPath);
       await waitFor(async () => !(await isThere(own, crdPath)), patience);

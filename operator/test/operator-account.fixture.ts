@@ -11,12 +11,16 @@ export interface PolicyRule {
   readonly verbs: readonly string[];
 }
 
-const leaseName = "mestore-operator";
+/** Of its service account and its lease. */
+export const leaseName = "mestore-operator";
 
 /** What the chart grants with its default values; a test of the charts holds the two against each other. */
 export const operatorRules: readonly PolicyRule[] = permissions
   .filter(({ only }) => only === undefined)
   .map(toRule);
+
+/** The same with every value of the chart that grants more. */
+export const everyRule: readonly PolicyRule[] = permissions.map(toRule);
 
 /** In the operator's own namespace: `create` cannot be bound to a name. */
 export const leaseRules: readonly PolicyRule[] = leasePermissions.map(toRule).flatMap((rule) => [
@@ -59,6 +63,8 @@ export interface OperatorAccount {
   ): Promise<OperatorProcess>;
   /** What this account asked of the API server, answered requests in their order. */
   requests(since?: Date): Promise<readonly AuditEvent[]>;
+  /** Tuning documents that it wrote in a namespace, those that were refused left out. */
+  countDocumentWrites(namespace: string, since?: Date): Promise<number>;
   lease(): Promise<{
     readonly holderIdentity?: string;
     readonly leaseTransitions?: number;
@@ -94,6 +100,10 @@ export async function createOperatorAccount(options: AccountOptions): Promise<Op
   const kubeconfig = cluster.tokenKubeconfig(await cluster.serviceAccountToken(home, name));
   const user = `system:serviceaccount:${home}:${name}`;
   const running: OperatorProcess[] = [];
+  const requests = async (since?: Date) =>
+    (await cluster.auditEvents(since === undefined ? {} : { since })).filter(
+      (event) => event.user.username === user && event.stage === "ResponseComplete",
+    );
   return {
     namespace: home,
     user,
@@ -111,10 +121,15 @@ export async function createOperatorAccount(options: AccountOptions): Promise<Op
       running.push(operator);
       return operator;
     },
-    requests: async (since) =>
-      (await cluster.auditEvents(since === undefined ? {} : { since })).filter(
-        (event) => event.user.username === user && event.stage === "ResponseComplete",
-      ),
+    requests,
+    countDocumentWrites: async (namespace, since) =>
+      (await requests(since)).filter(
+        (event) =>
+          nameRequest(event) === "patch configmaps" &&
+          event.objectRef?.namespace === namespace &&
+          event.objectRef.name?.endsWith("-tuning") === true &&
+          (event.responseStatus?.code ?? 0) < 300,
+      ).length,
     lease: async () =>
       (
         await cluster.request(

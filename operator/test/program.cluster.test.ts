@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { operatorMetrics } from "@mestore/contract/metrics";
 import {
   profileApiVersion,
@@ -6,32 +6,20 @@ import {
   profileKind,
 } from "@mestore/contract/performance-profile";
 import { applyCrd } from "@mestore/tools/cluster/apply-crd";
-import { startCluster, type TestCluster, useCluster } from "@mestore/tools/cluster/test-cluster";
+import type { TestCluster } from "@mestore/tools/cluster/test-cluster";
 import { waitFor } from "@mestore/tools/stack/wait-for";
-import { createOperatorAccount } from "./operator-account.fixture.ts";
+import { fast, useBench } from "./bench.fixture.ts";
 import type { OperatorProcess } from "./operator-process.fixture.ts";
-import { openShop, tuned } from "./shop.fixture.ts";
+import { expectWrittenOnce, patience, tuned } from "./shop.fixture.ts";
 
 /** The program from its start to its end: probes, exit codes, what it says, what it leaves. */
 
-const patience = { timeoutMs: 90_000, intervalMs: 50 } as const;
-const fast = ["--time-scale", "60"];
 const foundTtlSeconds = 3;
-
-let cluster: TestCluster;
-const closing: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  cluster = await useCluster();
-}, 60_000);
-afterAll(async () => {
-  for (const close of closing.toReversed()) await close();
-});
+const bench = useBench();
 
 async function open() {
-  const shop = await openShop(cluster, { pods: 1, serviceTtlSeconds: foundTtlSeconds });
-  closing.push(() => shop.close());
-  const account = await createOperatorAccount({ cluster, namespaces: [shop.namespace] });
-  closing.push(() => account.close());
+  const shop = await bench.openShop({ pods: 1, serviceTtlSeconds: foundTtlSeconds });
+  const account = await bench.createAccount({ namespaces: [shop.namespace] });
   return { shop, account };
 }
 
@@ -51,16 +39,13 @@ test.concurrent(
     const { shop, account } = await open();
     await shop.putProfile(tuned);
     const first = await account.start(fast);
-    await waitFor(() => shop.target.kubelet.seen.length >= 2, patience);
+    await shop.untilWritten(2);
     expect((await shop.readProfile()).metadata.finalizers).toEqual([profileFinalizer]);
     expect((await shop.readStatus())?.decisions.map(({ reason }) => reason)).toContain(
       "InitialTTL",
     );
     expect(await shop.condition("Ready")).toBe("True Accepted");
-    await waitFor(
-      async () => (await shop.events()).some(({ reason }) => reason === "Applied"),
-      patience,
-    );
+    await shop.untilTold("Applied");
     first.kill("SIGTERM");
     expect(await first.exited).toBe(0);
     expect(first.logged({ msg: "lease given back" })).toBe(true);
@@ -72,10 +57,8 @@ test.concurrent(
     process.stdout.write(
       `a restart has made a pass after ${Math.round(performance.now() - startedAt)} ms\n`,
     );
-    const at = shop.target.kubelet.seen.length;
-    await waitFor(() => shop.target.kubelet.seen.length > at, patience);
-    const revisions = shop.target.kubelet.seen.map(({ revision }) => revision);
-    expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+    await shop.untilWritten(shop.written() + 1);
+    await expectWrittenOnce(shop, account);
   },
   180_000,
 );
@@ -106,7 +89,7 @@ test.concurrent(
       { name: "onlooker" },
     );
     const operator = await account.start(fast);
-    await waitFor(() => shop.target.kubelet.seen.length >= 1, patience);
+    await shop.untilWritten(1);
     const release = await account.start(["release", ...fast]);
     expect(await release.exited).toBe(0);
     const profile = await shop.readProfile();
@@ -136,8 +119,7 @@ test.concurrent(
 test.concurrent(
   "a CRD of an earlier release is told, in the log and at each profile",
   async () => {
-    const own = await startCluster({ controllers: false });
-    closing.push(() => own.stop());
+    const own = await bench.startCluster({ controllers: false });
     const namespace = await own.createNamespace();
     await putOlderCrd(own);
     const profiles = `/apis/${profileApiVersion}/namespaces/${namespace}/performanceprofiles`;
@@ -146,8 +128,7 @@ test.concurrent(
       metadata: { name: "storefront", namespace },
       spec: { targetRef: { name: "mestore" } },
     });
-    const account = await createOperatorAccount({ cluster: own, namespaces: [namespace] });
-    closing.push(() => account.close());
+    const account = await bench.createAccount({ namespaces: [namespace] }, own);
     const operator = await account.start(fast);
     const line = await waitFor(
       () => operator.log.find(({ reason }) => reason === "CRDOutdated"),

@@ -23,6 +23,8 @@ export interface TargetPod {
   readonly name: string;
   readonly ip: string;
   readonly service: ModelService;
+  /** How often its page was asked for: once a pass, unless the last one is a moment ago. */
+  readonly readings: number;
   /** Answers `/metrics`; what is thrown or hangs is what the operator sees. */
   answer: (request: Request) => Promise<Response>;
 }
@@ -42,6 +44,8 @@ export interface Target {
   close(): Promise<void>;
 }
 
+type OpenedPod = TargetPod & { name: string; readings: number };
+
 /** Every pod of this process has an address of its own in the loopback network, from 127.1.0.1 on. */
 let lastAddress = 0;
 
@@ -54,13 +58,13 @@ export async function createTarget(options: TargetOptions): Promise<Target> {
   const { cluster, namespace, name, profile, rate, keys, serviceTtlSeconds } = options;
   const kubelet = followTuning(cluster, namespace, profile);
   const addresses = Array.from({ length: options.pods }, nextAddress);
-  const pods = addresses.map((ip): TargetPod & { name: string } => {
+  const pods = addresses.map((ip): OpenedPod => {
     const service = createModelService({
       now: () => Date.now() / 1000,
       readTuning: () => Promise.resolve(kubelet.document()),
       ...{ keys, rate, initialTtlSeconds: serviceTtlSeconds },
     });
-    return { name: "", ip, service, answer: () => answerPage(service) };
+    return { name: "", ip, service, readings: 0, answer: () => answerPage(service) };
   });
   const servers: Bun.Server<undefined>[] = [];
   for (const pod of pods)
@@ -68,7 +72,10 @@ export async function createTarget(options: TargetOptions): Promise<Target> {
       Bun.serve({
         hostname: pod.ip,
         port: servers[0]?.port ?? 0,
-        fetch: (request) => pod.answer(request),
+        fetch(request) {
+          pod.readings += 1;
+          return pod.answer(request);
+        },
       }),
     );
   const port = servers[0]?.port ?? 9464;
@@ -133,7 +140,7 @@ async function makeReady(
   cluster: TestCluster,
   namespace: string,
   name: string,
-  pods: readonly (TargetPod & { name: string })[],
+  pods: readonly OpenedPod[],
 ): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const made = await waitFor(

@@ -1,39 +1,26 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { operatorMetrics } from "@mestore/contract/metrics";
 import { profileAnnotations } from "@mestore/contract/performance-profile";
-import { startCluster, type TestCluster, useCluster } from "@mestore/tools/cluster/test-cluster";
+import type { TestCluster } from "@mestore/tools/cluster/test-cluster";
 import { waitFor } from "@mestore/tools/stack/wait-for";
 import { openWire } from "../src/kube/cluster.fixture.ts";
-import { openApiProxy } from "./api-proxy.fixture.ts";
-import { createOperatorAccount } from "./operator-account.fixture.ts";
-import { openShop, type Shop, tuned } from "./shop.fixture.ts";
+import { fast, useBench } from "./bench.fixture.ts";
+import { patience, type Shop, tuned } from "./shop.fixture.ts";
 
 /** Behaviour 15: whatever becomes of its watches, the operator comes to see what there is. */
 
-const patience = { timeoutMs: 90_000, intervalMs: 50 } as const;
-
-let cluster: TestCluster;
-const closing: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  cluster = await useCluster();
-}, 60_000);
-afterAll(async () => {
-  for (const close of closing.toReversed()) await close();
-});
+const bench = useBench();
 
 /** A shop that is being tuned through a wire that can be hurt. */
-async function startWatched(on: TestCluster = cluster) {
-  const shop = await openShop(on, { pods: 1 });
-  closing.push(() => shop.close());
-  const account = await createOperatorAccount({ cluster: on, namespaces: [shop.namespace] });
-  closing.push(() => account.close());
-  const proxy = await openApiProxy(on, account.kubeconfig);
-  closing.push(() => proxy.close());
+async function startWatched(on: TestCluster = bench.cluster) {
+  const shop = await bench.openShop({ pods: 1 }, on);
+  const account = await bench.createAccount({ namespaces: [shop.namespace] }, on);
+  const proxy = await bench.openProxy(account, on);
   const wire = await openWire(proxy.kubeconfig);
-  closing.push(async () => wire.close());
+  bench.closeAfter(() => wire.close());
   await shop.putProfile(tuned);
-  const operator = await account.start(["--time-scale", "60"], { kubeconfig: wire.kubeconfig });
-  await waitFor(() => shop.target.kubelet.seen.length > 0, { ...patience, what: "a document" });
+  const operator = await account.start(fast, { kubeconfig: wire.kubeconfig });
+  await shop.untilWritten(1);
   const core = `/api/v1/namespaces/${shop.namespace}`;
   const apps = `/apis/apps/v1/namespaces/${shop.namespace}`;
   const profiles = `/apis/mestore.dev/v1alpha1/namespaces/${shop.namespace}/performanceprofiles`;
@@ -49,6 +36,15 @@ async function startWatched(on: TestCluster = cluster) {
     wire.mend();
   };
   return { shop, account, proxy, resetWatches, operator, paths, isWatchingAll };
+}
+
+const passFailed = "pass failed; the tuning in force stays";
+const wasCut = (err: unknown) => Bun.deepMatch({ failure: { reason: "Unreachable" } }, err);
+
+/** Watches that are open now may end: one that ends sooner counts as a failure, and is followed by a pause. */
+async function untilWatchesLasted(): Promise<void> {
+  const from = performance.now();
+  await waitFor(() => performance.now() - from > 1020);
 }
 
 /** What an author writes now is seen, and told. */
@@ -80,23 +76,22 @@ test.concurrent(
       });
     }
     expect(await operator.metric(operatorMetrics.watchRestarts)).toBeGreaterThanOrEqual(15);
-    expect(operator.logged({ msg: "pass failed; the tuning in force stays" })).toBe(false);
+    // A write on its way may have been cut as well, which fails its pass; a watch that is lost fails none.
+    const failed = operator.log.filter(({ msg, err }) => msg === passFailed && !wasCut(err));
+    expect(failed).toEqual([]);
   },
-  120_000,
+  180_000,
 );
 
 test.concurrent(
   "behaviour 15: a hundred watches one after another: each resource has one, memory stays flat",
   async () => {
     const { proxy, operator, paths, isWatchingAll } = await startWatched();
-    let openedAt = performance.now();
     const reopen = async (rounds: number) => {
       for (let round = 0; round < rounds; round += 1) {
-        // A watch that ends sooner counts as a failure, and is followed by a pause.
-        await waitFor(() => performance.now() - openedAt > 1020);
+        await untilWatchesLasted();
         proxy.endWatches();
         await waitFor(isWatchingAll, { ...patience, what: "one watch for each resource" });
-        openedAt = performance.now();
       }
     };
     await reopen(6);
@@ -126,7 +121,7 @@ test.concurrent(
     const api = "/apis/flowcontrol.apiserver.k8s.io/v1";
     const name = `none-${account.namespace}`;
     // A level of priority with the one seat that is the least, which others of the account fight for.
-    await cluster.request("POST", `${api}/prioritylevelconfigurations`, {
+    await bench.cluster.request("POST", `${api}/prioritylevelconfigurations`, {
       metadata: { name },
       spec: {
         type: "Limited",
@@ -137,7 +132,7 @@ test.concurrent(
       },
     });
     const resource = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
-    await cluster.request("POST", `${api}/flowschemas`, {
+    await bench.cluster.request("POST", `${api}/flowschemas`, {
       metadata: { name },
       spec: {
         priorityLevelConfiguration: { name },
@@ -155,12 +150,14 @@ test.concurrent(
         ],
       },
     });
-    const as = { token: await cluster.serviceAccountToken(account.namespace, "mestore-operator") };
+    const as = {
+      token: await bench.cluster.serviceAccountToken(account.namespace, "mestore-operator"),
+    };
     const pods = `/api/v1/namespaces/${shop.namespace}/pods`;
     const crowd = () =>
       Promise.all(
         Array.from({ length: 16 }, async () =>
-          (await cluster.fetch("GET", pods, undefined, { as })).text(),
+          (await bench.cluster.fetch("GET", pods, undefined, { as })).text(),
         ),
       );
     const { ttlSeconds } = shop.target.kubelet.document() ?? {};
@@ -178,8 +175,8 @@ test.concurrent(
     );
     // The tuning in force stays.
     expect(shop.target.kubelet.document()?.ttlSeconds).toEqual(ttlSeconds ?? {});
-    await cluster.request("DELETE", `${api}/flowschemas/${name}`);
-    await cluster.request("DELETE", `${api}/prioritylevelconfigurations/${name}`);
+    await bench.cluster.request("DELETE", `${api}/flowschemas/${name}`);
+    await bench.cluster.request("DELETE", `${api}/prioritylevelconfigurations/${name}`);
     await expectSees(shop, "true");
     await waitFor(isWatchingAll, { ...patience, what: "one watch for each resource" });
   },
@@ -187,25 +184,33 @@ test.concurrent(
 );
 
 test.concurrent(
-  "behaviour 15: a history that was compacted away (410): everything is listed anew, once",
+  "behaviour 15: a history that was compacted away (410): each resource is listed anew, once",
   async () => {
     // Without its cache the API server asks etcd for the history.
-    const own = await startCluster({ watchCache: false });
-    closing.push(() => own.stop());
+    const own = await bench.startCluster({ watchCache: false });
     const { shop, proxy, operator, paths, isWatchingAll } = await startWatched(own);
-    await own.compactEtcd();
-    const at = proxy.requests.length;
-    proxy.endWatches();
-    await waitFor(
-      async () => (await operator.metric(operatorMetrics.watchRestarts, { reason: "expired" })) > 0,
-      { ...patience, what: "a version that is too old" },
-    );
-    await waitFor(isWatchingAll, { ...patience, what: "one watch for each resource" });
-    await expectSees(shop, "true");
-    const lists = proxy.requests.filter(
-      ({ index, isWatch, path }) => index >= at && !isWatch && paths.includes(path),
-    );
-    expect(lists.length).toBeWithin(1, paths.length + 1);
+    const expired = () => operator.metric(operatorMetrics.watchRestarts, { reason: "expired" });
+    for (const compactions of [1, 2]) {
+      await untilWatchesLasted();
+      // What the watches know falls behind, and is gone.
+      proxy.silenceWatches();
+      await own.createNamespace();
+      await own.compactEtcd();
+      const at = proxy.requests.length;
+      proxy.endWatches();
+      await waitFor(async () => (await expired()) >= compactions * paths.length, {
+        ...patience,
+        what: "versions that are too old",
+      });
+      await waitFor(isWatchingAll, { ...patience, what: "one watch for each resource" });
+      await expectSees(shop, compactions === 1 ? "true" : null);
+      const listed = proxy.requests
+        .filter(({ index, isWatch, method }) => index >= at && !isWatch && method === "GET")
+        .map(({ path }) => path)
+        .filter((path) => paths.includes(path));
+      expect(listed.toSorted()).toEqual(paths.toSorted());
+      expect(await expired()).toBe(compactions * paths.length);
+    }
   },
   180_000,
 );
