@@ -190,7 +190,19 @@ function readValue(text: string): number {
 }
 
 /** The cause without the address, which the operator made itself. */
+/** Codes of OpenSSL for a chain that leads to no authority that is trusted. */
+const untrusted: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+]);
+
 function describeError(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  return String(code ?? message);
+  const text = String(code ?? message);
+  return untrusted.has(text)
+    ? `${text} (caSecretName names the Secret with its certificate authority)`
+    : text;
 }
