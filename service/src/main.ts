@@ -11,14 +11,13 @@ import {
   createRedisStore,
 } from "./cache/index.ts";
 import { type Config, parseConfig } from "./config.ts";
-import { createDatabase, poolSize } from "./database/database.ts";
+import { createDatabase } from "./database/database.ts";
 import { applyMigrations, loadMigrations, loadSchemaVersion } from "./database/migrate.ts";
 import type { Migration } from "./database/migration.ts";
 import { findUnwell } from "./http/health-check.ts";
 import { formatApi } from "./http/openapi-routes.ts";
 import { createReadiness, isReady } from "./http/readiness.ts";
 import { createDrain } from "./http/drain.ts";
-import { warmUp } from "./http/warm-up.ts";
 import { createHistory } from "./performance/index.ts";
 import { untuned, watchTuningFile } from "./tuning/index.ts";
 
@@ -155,16 +154,6 @@ async function serve(
   const readiness = createReadiness({
     loadSchemaVersion: () => loadSchemaVersion(database),
     requiredSchemaVersion: migrations.length,
-    async prepare() {
-      const warmed = await warmUp({
-        ask: () => loadSchemaVersion(database),
-        connections: poolSize,
-        rehearse: async () => {},
-        monotonicMs,
-        sleep: Bun.sleep,
-      });
-      logger.info(warmed, "warmed up");
-    },
     cacheState: () => (store === null ? "absent" : store.isUp() ? "up" : "down"),
     isDraining: () => drain.isDraining(),
     monotonicMs,
@@ -212,8 +201,6 @@ async function serve(
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => void drain.onSignal(signal));
   history.start();
-  await readiness.report();
-  await readiness.whenPrepared();
   const report = await readiness.report();
   const started = {
     url: server.url.origin,

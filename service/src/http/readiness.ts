@@ -1,8 +1,6 @@
 /** What is known when somebody asks whether this process should get requests. */
 export interface ReadinessInputs {
   readonly draining: boolean;
-  /** Whether what is done once before the first request is done. */
-  readonly prepared: boolean;
   readonly database: "up" | "down";
   /** Version that the database said last, null if it was never reached. */
   readonly schemaVersion: number | null;
@@ -15,7 +13,7 @@ export interface ReadinessInputs {
 export interface ReadinessReport {
   /**
    * `degraded`: a store is away and what is cached is served on; `starting`: the database was never
-   * reached, or the process still prepares itself; `schemaBehind`: the migrations have not been applied.
+   * reached; `schemaBehind`: the migrations have not been applied.
    */
   readonly status: "ready" | "degraded" | "starting" | "schemaBehind" | "draining";
   readonly dependencies: {
@@ -38,7 +36,7 @@ export function isReady({ status }: ReadinessReport): boolean {
  * cached pages that each can serve now. A schema ahead of the code is fine (`decideNextMigration`).
  */
 export function decideReadiness(inputs: ReadinessInputs): ReadinessReport {
-  const { draining, prepared, database, schemaVersion, requiredSchemaVersion, cache } = inputs;
+  const { draining, database, schemaVersion, requiredSchemaVersion, cache } = inputs;
   const dependencies = {
     database: {
       state: database,
@@ -51,7 +49,6 @@ export function decideReadiness(inputs: ReadinessInputs): ReadinessReport {
     if (draining) return "draining";
     if (schemaVersion === null) return "starting";
     if (schemaVersion < requiredSchemaVersion) return "schemaBehind";
-    if (!prepared) return "starting";
     return database === "down" || cache === "down" ? "degraded" : "ready";
   };
   return { status: status(), dependencies };
@@ -61,8 +58,6 @@ export interface ReadinessOptions {
   /** Asks the database for the version of its schema; rejects when there is no answer. */
   readonly loadSchemaVersion: () => Promise<number>;
   readonly requiredSchemaVersion: number;
-  /** Called once, as soon as the schema fits; not ready before it has ended. Never rejects. Default: nothing is to be done. */
-  readonly prepare?: () => Promise<void>;
   readonly cacheState: () => ReadinessInputs["cache"];
   readonly isDraining: () => boolean;
   /** Milliseconds that never go back. */
@@ -71,8 +66,6 @@ export interface ReadinessOptions {
 
 export interface Readiness {
   report(): Promise<ReadinessReport>;
-  /** Resolves when the preparation has ended, at once where it has not begun. */
-  whenPrepared(): Promise<void>;
 }
 
 /** However often it is probed, the database is asked once in this time. */
@@ -84,8 +77,6 @@ const answerWithinMs = 500;
 /** Asks when it is asked: a process that nobody probes sends the database nothing. */
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { loadSchemaVersion, requiredSchemaVersion, cacheState, isDraining, monotonicMs } = options;
-  let prepared = options.prepare === undefined;
-  let preparing: Promise<void> | null = null;
   let schemaVersion: number | null = null;
   let database: "up" | "down" = "down";
   let asking: Promise<void> | null = null;
@@ -95,18 +86,11 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     try {
       schemaVersion = await loadSchemaVersion();
       database = "up";
-      if (schemaVersion >= requiredSchemaVersion) prepareOnce();
     } catch {
       database = "down";
     } finally {
       asking = null;
     }
-  }
-
-  function prepareOnce(): void {
-    preparing ??= options.prepare?.().then(() => {
-      prepared = true;
-    }) ?? null;
   }
 
   async function refresh(): Promise<void> {
@@ -131,15 +115,11 @@ export function createReadiness(options: ReadinessOptions): Readiness {
       if (!isDraining()) await refresh();
       return decideReadiness({
         draining: isDraining(),
-        prepared,
         database,
         schemaVersion,
         requiredSchemaVersion,
         cache: cacheState(),
       });
-    },
-    async whenPrepared() {
-      await preparing;
     },
   };
 }
