@@ -95,7 +95,7 @@ export function describeFailure({ status, reason, message }: KubeFailure): strin
 interface StatusBody {
   readonly reason?: unknown;
   readonly message?: unknown;
-  readonly details?: { readonly causes?: readonly Partial<Record<keyof StatusCause, unknown>>[] };
+  readonly details?: { readonly causes?: readonly Partial<StatusCause>[] };
 }
 
 /** The API server explains itself in a Status object; proxies in between do not. */
@@ -109,11 +109,13 @@ export function failureOfBody(status: number, text: string): KubeFailure {
   const reason =
     typeof body.reason === "string" && body.reason !== "" ? body.reason : reasonOf(status);
   const message = typeof body.message === "string" ? body.message : text;
-  const causes = (body.details?.causes ?? []).map((cause) => ({
-    reason: String(cause.reason ?? ""),
-    message: String(cause.message ?? ""),
-    field: String(cause.field ?? ""),
-  }));
+  const causes = (body.details?.causes ?? []).map(
+    ({ reason: why = "", message = "", field = "" }) => ({
+      reason: why,
+      message,
+      field,
+    }),
+  );
   return {
     ...{ ok: false, status, reason },
     message: message.trim().slice(0, mostMessageCharacters),
