@@ -57,7 +57,10 @@ export function describeStatusStore(
     test("gives back what was saved, also after a restart", () =>
       withBench(async ({ open }) => {
         await open().save(key, sampleStatus, sampleMemory);
-        expect(await open().load(key)).toMatchObject({ status: sampleStatus, memory: sampleMemory });
+        expect(await open().load(key)).toMatchObject({
+          status: sampleStatus,
+          memory: sampleMemory,
+        });
         const next = { ...sampleStatus, observedGeneration: 4 };
         await open().save(key, next, sampleMemory);
         expect((await open().load(key)).status).toEqual(next);
