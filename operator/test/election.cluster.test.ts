@@ -182,15 +182,16 @@ test.concurrent(
     // Nothing of it is to be seen, and there is no baseline yet for a move of its own.
     await decided({ verdict: "Withdrawn", reason: "NeverWritten" });
     expect(shop.written()).toBe(1);
+    const [before] = shop.target.kubelet.seen;
+    const kept = before?.ttlSeconds["product"] ?? Infinity;
+    // From the first request on, so that no slice of it looks well.
+    shop.target.each((service) => {
+      service.slowShare = (ttl) => (ttl > kept ? 0.4 : 0.01);
+    });
     arrive();
     expect(await late.answered).toBe(200);
     await decided({ verdict: "Applied", reason: "WrittenLate" });
-    const [before, moved] = shop.target.kubelet.seen;
-    const kept = moved?.ttlSeconds["product"] ?? 0;
-    expect(kept).toBeGreaterThan(before?.ttlSeconds["product"] ?? Infinity);
-    shop.target.each((service) => {
-      service.slowShare = (ttl) => (ttl >= kept ? 0.4 : 0.01);
-    });
+    expect(shop.target.kubelet.seen[1]?.ttlSeconds["product"]).toBeGreaterThan(kept);
     await decided({ verdict: "RolledBack", reason: "LatencyRegression" });
     await shop.untilWritten(3);
     expect(shop.target.kubelet.seen[2]?.ttlSeconds).toEqual(before?.ttlSeconds ?? {});
