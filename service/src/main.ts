@@ -11,13 +11,14 @@ import {
   createRedisStore,
 } from "./cache/index.ts";
 import { type Config, parseConfig } from "./config.ts";
-import { createDatabase } from "./database/database.ts";
+import { createDatabase, type Database, poolSize } from "./database/database.ts";
 import { applyMigrations, loadMigrations, loadSchemaVersion } from "./database/migrate.ts";
 import type { Migration } from "./database/migration.ts";
 import { findUnwell } from "./http/health-check.ts";
 import { formatApi } from "./http/openapi-routes.ts";
 import { createReadiness, isReady } from "./http/readiness.ts";
 import { createDrain } from "./http/drain.ts";
+import { openConnections } from "./http/open-connections.ts";
 import { createHistory } from "./performance/index.ts";
 import { untuned, watchTuningFile } from "./tuning/index.ts";
 
@@ -151,9 +152,11 @@ async function serve(
         });
   await tuning?.ready;
   const history = createHistory(registry, now);
+  let preparing = Promise.resolve();
   const readiness = createReadiness({
     loadSchemaVersion: () => loadSchemaVersion(database),
     requiredSchemaVersion: migrations.length,
+    prepare: () => (preparing = connectAll(database, logger)),
     cacheState: () => (store === null ? "absent" : store.isUp() ? "up" : "down"),
     isDraining: () => drain.isDraining(),
     monotonicMs,
@@ -201,6 +204,8 @@ async function serve(
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => void drain.onSignal(signal));
   history.start();
+  await readiness.report();
+  await preparing;
   const report = await readiness.report();
   const started = {
     url: server.url.origin,
@@ -210,6 +215,17 @@ async function serve(
   };
   if (isReady(report)) logger.info(started, "serving");
   else logger.warn(started, "serving, but not ready");
+}
+
+/** Opens every connection that requests will want, before there are any. */
+async function connectAll(database: Database, logger: Logger): Promise<void> {
+  const opened = await openConnections({
+    ask: () => loadSchemaVersion(database),
+    connections: poolSize,
+    monotonicMs,
+    sleep: Bun.sleep,
+  });
+  if (!opened) logger.warn({ connections: poolSize }, "not all connections could be opened");
 }
 
 /** Opens a socket; a port that somebody else has is a failure to start, told in one line. */

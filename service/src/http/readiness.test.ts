@@ -9,6 +9,7 @@ import {
 
 const well: ReadinessInputs = {
   draining: false,
+  prepared: true,
   database: "up",
   schemaVersion: 2,
   requiredSchemaVersion: 2,
@@ -30,6 +31,13 @@ describe("decideReadiness", () => {
       "starting",
       false,
     ],
+    ["it prepares itself", { prepared: false }, "starting", false],
+    [
+      "the schema is behind what it would prepare for",
+      { prepared: false, schemaVersion: 1 },
+      "schemaBehind",
+      false,
+    ],
     ["it drains", { draining: true }, "draining", false],
     ["it drains without a database", { draining: true, database: "down" }, "draining", false],
   ])("%s", (_, change, status, ready) => {
@@ -46,6 +54,7 @@ describe("createReadiness", () => {
       asked: 0,
       version: async (): Promise<number> => 2,
       draining: false,
+      prepare: async () => {},
     };
     const readiness = createReadiness({
       loadSchemaVersion: () => {
@@ -53,6 +62,7 @@ describe("createReadiness", () => {
         return bed.version();
       },
       requiredSchemaVersion: 2,
+      prepare: () => bed.prepare(),
       cacheState: () => "absent",
       isDraining: () => bed.draining,
       monotonicMs: () => bed.ms,
@@ -77,6 +87,27 @@ describe("createReadiness", () => {
     expect((await readiness.report()).status).toBe("schemaBehind");
     bed.version = async () => 2;
     expect((await readiness.report()).status).toBe("ready");
+  });
+
+  test("prepares once, when the schema fits, and is not ready before that has ended", async () => {
+    const { bed, readiness } = createBed();
+    const preparing = Promise.withResolvers<void>();
+    let begun = 0;
+    bed.prepare = () => {
+      begun += 1;
+      return preparing.promise;
+    };
+    bed.version = async () => 1;
+    expect((await readiness.report()).status).toBe("schemaBehind");
+    expect(begun).toBe(0);
+    bed.version = async () => 2;
+    expect((await readiness.report()).status).toBe("starting");
+    bed.ms = 5000;
+    expect((await readiness.report()).status).toBe("starting");
+    preparing.resolve();
+    await preparing.promise;
+    expect((await readiness.report()).status).toBe("ready");
+    expect(begun).toBe(1);
   });
 
   test("answers in time when the database does not, and asks no second time meanwhile", async () => {

@@ -1,6 +1,8 @@
 /** What is known when somebody asks whether this process should get requests. */
 export interface ReadinessInputs {
   readonly draining: boolean;
+  /** Whether what is done once before the first request is done. */
+  readonly prepared: boolean;
   readonly database: "up" | "down";
   /** Version that the database said last, null if it was never reached. */
   readonly schemaVersion: number | null;
@@ -13,7 +15,7 @@ export interface ReadinessInputs {
 export interface ReadinessReport {
   /**
    * `degraded`: a store is away and what is cached is served on; `starting`: the database was never
-   * reached; `schemaBehind`: the migrations have not been applied.
+   * reached, or the process still prepares itself; `schemaBehind`: the migrations have not been applied.
    */
   readonly status: "ready" | "degraded" | "starting" | "schemaBehind" | "draining";
   readonly dependencies: {
@@ -36,7 +38,7 @@ export function isReady({ status }: ReadinessReport): boolean {
  * cached pages that each can serve now. A schema ahead of the code is fine (`decideNextMigration`).
  */
 export function decideReadiness(inputs: ReadinessInputs): ReadinessReport {
-  const { draining, database, schemaVersion, requiredSchemaVersion, cache } = inputs;
+  const { draining, prepared, database, schemaVersion, requiredSchemaVersion, cache } = inputs;
   const dependencies = {
     database: {
       state: database,
@@ -49,6 +51,7 @@ export function decideReadiness(inputs: ReadinessInputs): ReadinessReport {
     if (draining) return "draining";
     if (schemaVersion === null) return "starting";
     if (schemaVersion < requiredSchemaVersion) return "schemaBehind";
+    if (!prepared) return "starting";
     return database === "down" || cache === "down" ? "degraded" : "ready";
   };
   return { status: status(), dependencies };
@@ -58,6 +61,8 @@ export interface ReadinessOptions {
   /** Asks the database for the version of its schema; rejects when there is no answer. */
   readonly loadSchemaVersion: () => Promise<number>;
   readonly requiredSchemaVersion: number;
+  /** Called once, as soon as the schema fits; not ready before it has ended. Never rejects. Default: nothing is to be done. */
+  readonly prepare?: () => Promise<void>;
   readonly cacheState: () => ReadinessInputs["cache"];
   readonly isDraining: () => boolean;
   /** Milliseconds that never go back. */
@@ -77,6 +82,8 @@ const answerWithinMs = 500;
 /** Asks when it is asked: a process that nobody probes sends the database nothing. */
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { loadSchemaVersion, requiredSchemaVersion, cacheState, isDraining, monotonicMs } = options;
+  let prepared = options.prepare === undefined;
+  let preparing = false;
   let schemaVersion: number | null = null;
   let database: "up" | "down" = "down";
   let asking: Promise<void> | null = null;
@@ -86,11 +93,19 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     try {
       schemaVersion = await loadSchemaVersion();
       database = "up";
+      if (schemaVersion >= requiredSchemaVersion) void prepareOnce();
     } catch {
       database = "down";
     } finally {
       asking = null;
     }
+  }
+
+  async function prepareOnce(): Promise<void> {
+    if (preparing) return;
+    preparing = true;
+    await options.prepare?.();
+    prepared = true;
   }
 
   async function refresh(): Promise<void> {
@@ -115,6 +130,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
       if (!isDraining()) await refresh();
       return decideReadiness({
         draining: isDraining(),
+        prepared,
         database,
         schemaVersion,
         requiredSchemaVersion,
