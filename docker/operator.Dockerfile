@@ -24,6 +24,10 @@ LABEL org.opencontainers.image.title="MeStore operator" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/mestore-operator /app/mestore-operator
+# What they are for stands in operator/src/kube/heap-environment.ts.
+ENV BUN_JSC_heapGrowthFunctionThresholdInMB="1000000000" \
+    BUN_JSC_smallHeapGrowthFactor="1.3" \
+    BUN_JSC_minEdenToOldGenerationRatio="0.21"
 USER 65532:65532
 WORKDIR /
 EXPOSE 8080/tcp

@@ -1,8 +1,15 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { profileApiVersion, profileKind } from "@mestore/contract/performance-profile";
 import { applyCrd } from "@mestore/tools/cluster/apply-crd";
-import { startCluster } from "@mestore/tools/cluster/test-cluster";
+import { startCluster, type TestCluster } from "@mestore/tools/cluster/test-cluster";
+import { openGuardedRoom } from "@mestore/tools/stack/death-guard";
+import { findLastingPort } from "@mestore/tools/stack/free-port";
+import { readBirth } from "@mestore/tools/stack/process";
 import { waitFor } from "@mestore/tools/stack/wait-for";
 import { leaseTiming } from "../src/kube/lease.ts";
+import { heapEnvironment } from "../src/kube/heap-environment.ts";
 import { parseExposition } from "../src/metrics-source/exposition.ts";
 import { createModelService } from "./model-service.ts";
 import { createOperatorAccount } from "./operator-account.fixture.ts";
@@ -15,6 +22,15 @@ export interface Footprint {
   readonly requests: number;
   readonly patches: number;
   readonly megabytes: number;
+  /** The most that it ever had resident. */
+  readonly peakMegabytes: number;
+}
+
+/** The operator under measurement. */
+interface Operator {
+  readonly pid: number;
+  metricsPage(): Promise<string>;
+  stop(): Promise<void>;
 }
 
 export interface ManyProfiles {
@@ -33,8 +49,10 @@ const namespace = "shop";
 export async function startManyProfiles(options: {
   readonly profiles: number;
   readonly timeScale: number;
+  /** The image's program in its environment, as in a pod; default: the sources, with a kubeconfig. */
+  readonly asInImage?: boolean;
 }): Promise<ManyProfiles> {
-  const { profiles, timeScale } = options;
+  const { profiles, timeScale, asInImage = false } = options;
   const cluster = await startCluster({ controllers: false });
   await applyCrd(cluster);
   await cluster.request("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
@@ -92,11 +110,17 @@ export async function startManyProfiles(options: {
   while (numbers.length > 0) await Promise.all(numbers.splice(0, 20).map(putShop));
   const account = await createOperatorAccount({ cluster, namespaces: [namespace] });
   const { durationSeconds, renewDeadlineSeconds, retrySeconds } = leaseTiming;
-  const operator = await account.start([
-    ...["--time-scale", String(timeScale), "--lease-duration", String(durationSeconds)],
-    ...["--lease-renew-deadline", String(renewDeadlineSeconds)],
-    ...["--lease-retry", String(retrySeconds)],
-  ]);
+  const words = ["--time-scale", String(timeScale)];
+  const start = async (): Promise<Operator> => {
+    if (asInImage) return startFromImage(cluster, account.namespace, words);
+    const { pid, metricsPage } = await account.start([
+      ...[...words, "--lease-duration", String(durationSeconds)],
+      ...["--lease-renew-deadline", String(renewDeadlineSeconds)],
+      ...["--lease-retry", String(retrySeconds)],
+    ]);
+    return { pid, metricsPage, stop: async () => {} };
+  };
+  const operator = await start();
   return {
     profiles,
     timeScale,
@@ -114,14 +138,75 @@ export async function startManyProfiles(options: {
         requests: sum("mestore_operator_kube_requests_total"),
         patches: sum("mestore_operator_kube_requests_total", ["method", "PATCH"]),
         megabytes: sum("process_resident_memory_bytes") / 1e6,
+        peakMegabytes: readPeakBytes(operator.pid) / 1e6,
       };
     },
     async close() {
+      await operator.stop();
       await account.close();
       await service.stop(true);
       await cluster.stop();
     },
   };
+}
+
+/** Compiles the program as the Dockerfile does, and starts it with what a pod has: a mounted token, and the image's environment. */
+async function startFromImage(
+  cluster: TestCluster,
+  home: string,
+  words: readonly string[],
+): Promise<Operator> {
+  const directory = mkdtempSync(join(tmpdir(), "mestore-operator-"));
+  const compiled = Bun.spawn([process.execPath, compiler, "operator", directory], {
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  if ((await compiled.exited) !== 0) throw new Error("the operator could not be compiled");
+  const mount = join(directory, "serviceaccount");
+  mkdirSync(mount);
+  writeFileSync(join(mount, "token"), await cluster.serviceAccountToken(home, "mestore-operator"));
+  writeFileSync(join(mount, "namespace"), home);
+  copyFileSync(cluster.caFile, join(mount, "ca.crt"));
+  const { hostname, port } = new URL(cluster.server);
+  const metricsPort = await findLastingPort();
+  const room = await openGuardedRoom();
+  const child = Bun.spawn(
+    [
+      join(directory, "mestore-operator"),
+      ...["--source", "kubernetes", "--service-account-dir", mount, "--namespace", namespace],
+      ...["--metrics-port", String(metricsPort), ...words],
+    ],
+    {
+      env: {
+        ...heapEnvironment,
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+      },
+      stdout: "ignore",
+      stderr: "inherit",
+    },
+  );
+  room.guard({ pid: child.pid, birth: readBirth(child.pid) ?? "" });
+  const metricsPage = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  await waitFor(() => metricsPage().then(Boolean, () => false), { what: "the operator to start" });
+  return {
+    pid: child.pid,
+    metricsPage,
+    async stop() {
+      child.kill("SIGKILL");
+      await child.exited;
+      room.release(child.pid);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const compiler = join(import.meta.dir, "../../tools/image/compile-program.ts");
+
+/** `VmHWM` (proc(5)). */
+function readPeakBytes(pid: number): number {
+  const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kilobytes) * 1024;
 }
 
 /** Looks at the metrics cost memory too: no more of them than a Prometheus would take. */
@@ -160,5 +245,6 @@ export async function measureResyncs(many: ManyProfiles, resyncs: number, timeou
     requestsPerSecond: (after.requests - before.requests) / seconds,
     failed: after.failed - before.failed,
     megabytes,
+    peakMegabytes: after.peakMegabytes,
   };
 }

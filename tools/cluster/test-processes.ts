@@ -1,6 +1,5 @@
 import { rmSync } from "node:fs";
 import { isAlive, signalProcess } from "../stack/process.ts";
-import { isPortFree } from "../stack/free-port.ts";
 import { waitFor } from "../stack/wait-for.ts";
 import { compactEtcd, ensureControlPlanePart } from "./control-plane.ts";
 import {
@@ -62,9 +61,6 @@ export function createHurtable(plan: ControlPlanePlan, launches: Launches): Hurt
     },
     async restart() {
       await launches.stop(part, { signal: "SIGKILL" });
-      // A process counts as gone once its first thread is; the others may hold its sockets a little longer.
-      const port = part === "etcd" ? plan.etcdPort : plan.port;
-      await waitFor(() => isPortFree(port), { what: `port ${port} of ${part} to be let go` });
       await ensureControlPlanePart(part, plan, launches);
     },
   });

@@ -38,6 +38,14 @@ const valuesOf = (instructions: readonly Instruction[], keyword: string): readon
     .filter((one) => one.getKeyword() === keyword)
     .flatMap((one) => one.getArguments().map((argument) => argument.getValue()));
 
+const propertiesOf = (instructions: readonly Instruction[], keyword: string) =>
+  Object.fromEntries(
+    instructions
+      .filter((one) => one.getKeyword() === keyword)
+      .flatMap((one) => (one as PropertyInstruction).getProperties())
+      .map((property) => [property.getName(), property.getValue()]),
+  );
+
 const wordsOf = (instructions: readonly Instruction[], keyword: string): readonly string[] =>
   instructions
     .filter((one) => one.getKeyword() === keyword)
@@ -63,6 +71,7 @@ describe.each([...programNames])("docker/%s.Dockerfile", (name) => {
     expect(wordsOf(final, "ENTRYPOINT")).toEqual([...settings.entrypoint]);
     expect(settings.entrypoint[0]).toBe(path);
     expect(wordsOf(final, "CMD")).toEqual([...settings.command]);
+    expect(propertiesOf(final, "ENV")).toEqual(settings.environment);
     expect(valuesOf(final, "USER")).toEqual([`${imageUser.uid}:${imageUser.gid}`]);
     expect(valuesOf(final, "WORKDIR")).toEqual([settings.workingDirectory]);
     expect(valuesOf(final, "STOPSIGNAL")).toEqual([settings.stopSignal]);
@@ -84,11 +93,7 @@ describe.each([...programNames])("docker/%s.Dockerfile", (name) => {
       readProductVersion(),
       { commit, committedAtSeconds: 0 },
     );
-    const properties = final
-      .filter((one) => one.getKeyword() === "LABEL")
-      .flatMap((one) => (one as PropertyInstruction).getProperties())
-      .map((property) => [property.getName(), property.getValue()]);
-    expect(Object.fromEntries(properties)).toEqual(labels);
+    expect(propertiesOf(final, "LABEL")).toEqual(labels);
   });
 });
 

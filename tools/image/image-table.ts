@@ -1,3 +1,5 @@
+import { heapEnvironment } from "@mestore/operator/kube/heap-environment";
+
 /** The images that we build: what a container of each runs, and as whom. The Dockerfiles say the same. */
 
 export const programNames = ["service", "operator", "demo"] as const;
@@ -72,6 +74,7 @@ export const images: Readonly<Record<ImageName, ImageSettings>> = {
     description:
       "Keeps a service inside its performance objectives by tuning it from live metrics.",
     entrypoint: ["/app/mestore-operator"],
+    environment: heapEnvironment,
     ports: { metrics: 8080 },
   },
   demo: {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -77,6 +77,23 @@ test("a suspended program ends too", async () => {
   process.kill(child.pid, "SIGSTOP");
   expect(await stopProcess(child, { graceMs: 2000 })).toBe("stopped");
 });
+
+test.if(process.platform === "linux")(
+  "a program whose first thread has ended lives on in the others, with its sockets",
+  async () => {
+    // exit(2), system call 60 of x86-64 and 93 of arm64, ends the thread that calls it.
+    const exit = process.arch === "x64" ? 60 : 93;
+    const script = `import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).syscall(${exit}, 0)`;
+    const child = await launch(`exec python3 -c '${script}'`);
+    const state = () => readFileSync(`/proc/${child.pid}/stat`, "utf8").split(" ")[2];
+    await waitFor(() => state() === "Z", { what: "the first thread to end" });
+    expect(isAlive(child)).toBe(true);
+    expect(await stopProcess(child)).toBe("stopped");
+    expect(isAlive(child)).toBe(false);
+  },
+);
 
 test("a program that cannot be started has no birth, so nobody waits for it", async () => {
   const child = await launchProcess({

@@ -34,11 +34,15 @@ export function readBirth(pid: number): string | null {
   return exitCode === 0 ? parsePs(stdout.toString()) : null;
 }
 
-/** proc_pid_stat(5): the name in parentheses may hold anything; state is field 3, starttime field 22. */
+/**
+ * proc_pid_stat(5): the name in parentheses may hold anything; state is field 3, num_threads field 20, starttime
+ * field 22. A zombie with more than one thread still has its files and sockets: only the first thread has ended.
+ */
 function parseStat(stat: string): string | null {
   const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = fields[18];
-  return ticks === undefined || state === "Z" || state === "X" ? null : `${readBootId()}-${ticks}`;
+  const [threads, ticks] = [Number(fields[16]), fields[18]];
+  const hasEnded = state === "X" || (state === "Z" && threads <= 1);
+  return ticks === undefined || hasEnded ? null : `${readBootId()}-${ticks}`;
 }
 
 function parsePs(line: string): string | null {

@@ -217,8 +217,6 @@ async function serve({ directory, launch, end }: Service): Promise<TestServer> {
       signalProcess(running, signal);
       if (!endingSignals.has(signal)) return;
       await waitFor(() => !isAlive(running), { what: `process ${running.pid} to end` });
-      // Its other threads hold the socket a moment longer than the first one.
-      await waitFor(() => isPortFree(port), { what: `port ${port} to be free` });
     },
     async restart() {
       await end(running);
